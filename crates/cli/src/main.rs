@@ -1,0 +1,2 @@
+//! The `astra` binary.
+fn main() {}
