@@ -1,1 +1,22 @@
-//! (empty)
+//! Arenas made live: tasks with executable tools, typed goals and a deterministic, un-gameable reward.
+//!
+//! An [`ArenaSpec`](astra_protocol::ArenaSpec) is data. This crate compiles it ([`Arena`]), plays it ([`Episode`]),
+//! scores it ([`EpisodeScore`]), and decides whether it may be published ([`gates`]). Two planes never mix: the
+//! [`AgentPlane`] can list tools and call them, nothing else; goals, gold calls, state hashes and rewards belong to
+//! the [`Episode`], which only the control side holds.
+//!
+//! It does not run Python (`astra-sandbox`), read files (`astra-store`) or talk to models (`astra-agent`).
+
+mod arena;
+mod gold;
+mod call;
+mod answer;
+mod reward;
+mod episode;
+pub mod gates;
+
+pub use arena::{Arena, ArenaError, Runtime};
+pub use call::{CallRecord, CallStatus};
+pub use episode::{AgentPlane, Episode, EpisodeLimits, EpisodeOptions};
+pub use gold::{GoldReplay, replay_gold};
+pub use reward::{Components, Credit, EpisodeScore, RewardVariant};
