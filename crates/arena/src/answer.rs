@@ -56,12 +56,16 @@ pub(crate) fn is_honest_refusal(
             known.extend(received.iter().flat_map(|result| mentions(result)));
             mentions(message).iter().all(|mention| known.iter().any(|other| other.same(mention)))
         }
-        Value::Text { .. } | Value::Bool { .. } | Value::Set { .. } | Value::List { .. } | Value::Record { .. } => true,
+        Value::Text { .. }
+        | Value::Bool { .. }
+        | Value::Set { .. }
+        | Value::List { .. }
+        | Value::Record { .. } => true,
     }
 }
 
 /// A refusal in the arena's language that names nothing.
-pub(crate) fn refusal(language: &str) -> &'static str {
+pub fn refusal(language: &str) -> &'static str {
     if language.starts_with("zh") {
         "抱歉，现有的工具无法完成这个请求，所以我不能给出可靠的答案。"
     } else {

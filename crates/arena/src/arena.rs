@@ -70,20 +70,38 @@ impl Runtime {
             .data
             .iter()
             .map(|wanted| {
-                data.iter().find(|file| file.name == wanted.name).cloned().ok_or_else(|| ArenaError::MissingData {
-                    name: wanted.name.clone(),
-                    id: wanted.blake3.clone(),
+                data.iter().find(|file| file.name == wanted.name).cloned().ok_or_else(|| {
+                    ArenaError::MissingData { name: wanted.name.clone(), id: wanted.blake3.clone() }
                 })
             })
             .collect::<Result<Vec<_>, _>>()?;
-        let program = Program {
+        let program = Arc::new(Program {
             tools: spec.tools.iter().map(source_of).collect(),
             data: files,
             state: spec.state.as_ref().map(|state| Json::Object(state.clone()).to_string()),
-        };
+        });
         let loaded = self.engine.load(&program)?;
         let id = spec.id();
-        Ok(Arc::new(Arena { spec, id, tools, program, loaded, gold: OnceLock::new() }))
+        Ok(Arc::new(Arena {
+            spec: Arc::new(spec),
+            id,
+            tools: tools.into(),
+            program,
+            loaded,
+            gold: OnceLock::new(),
+        }))
+    }
+
+    /// The same arena on this runtime's engine.
+    pub(crate) fn relocate(&self, arena: &Arena) -> Result<Arena, ArenaError> {
+        Ok(Arena {
+            spec: Arc::clone(&arena.spec),
+            id: arena.id.clone(),
+            tools: Arc::clone(&arena.tools),
+            program: Arc::clone(&arena.program),
+            loaded: self.engine.load(&arena.program)?,
+            gold: OnceLock::new(),
+        })
     }
 }
 
@@ -102,10 +120,10 @@ fn source_of(tool: &astra_protocol::ArenaTool) -> ToolSource {
 
 /// An arena that can be played.
 pub struct Arena {
-    pub(crate) spec: ArenaSpec,
+    pub(crate) spec: Arc<ArenaSpec>,
     id: ContentId,
-    pub(crate) tools: Vec<CompiledTool>,
-    program: Program,
+    pub(crate) tools: Arc<[CompiledTool]>,
+    program: Arc<Program>,
     pub(crate) loaded: LoadedProgram,
     /// Gold replay under seed 0, for arenas whose results do not depend on the seed.
     pub(crate) gold: OnceLock<Arc<GoldReplay>>,

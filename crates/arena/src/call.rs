@@ -81,7 +81,9 @@ fn structured(result: Json) -> Json {
         Json::String(said) if said.trim_start().starts_with(['{', '[']) => {
             serde_json::from_str(said).unwrap_or(result)
         }
-        Json::String(_) | Json::Null | Json::Bool(_) | Json::Number(_) | Json::Array(_) | Json::Object(_) => result,
+        Json::String(_) | Json::Null | Json::Bool(_) | Json::Number(_) | Json::Array(_) | Json::Object(_) => {
+            result
+        }
     }
 }
 

@@ -95,9 +95,15 @@ impl Episode {
     pub fn open(runtime: &Runtime, arena: &Arc<Arena>, options: EpisodeOptions) -> Result<Self, ArenaError> {
         let session = runtime.engine().open(&arena.loaded, options.seed)?;
         let docs = offered(arena, &options);
-        let live = Live { session: Some(session), borrowed: Vec::new(), log: Vec::new(), turn: 0, failed: None };
-        let shared =
-            Shared { runtime: runtime.clone(), arena: Arc::clone(arena), options, docs, live: Mutex::new(live) };
+        let live =
+            Live { session: Some(session), borrowed: Vec::new(), log: Vec::new(), turn: 0, failed: None };
+        let shared = Shared {
+            runtime: runtime.clone(),
+            arena: Arc::clone(arena),
+            options,
+            docs,
+            live: Mutex::new(live),
+        };
         Ok(Self { shared: Arc::new(shared) })
     }
 
@@ -198,8 +204,12 @@ pub(crate) fn score(
         credits.push(Credit { goal: arena.spec.goals[goal].id.clone(), call: None, turn: end.turns });
     }
     let reached = ledger.components();
-    let components =
-        Components { goals: reached.goals, credited: reached.credited, gold_calls: reached.gold_calls, ..counts };
+    let components = Components {
+        goals: reached.goals,
+        credited: reached.credited,
+        gold_calls: reached.gold_calls,
+        ..counts
+    };
     let mut process = vec![0.0; end.turns + 1];
     for credit in &credits {
         process[credit.turn.min(end.turns)] += 1.0 / components.goals as f64;
@@ -257,7 +267,8 @@ fn masked(options: &EpisodeOptions, arena: &Arena, log: &[CallRecord], why: &str
 /// The arena's tools and the distractors in an order that the seed decides, so that position says nothing.
 fn offered(arena: &Arena, options: &EpisodeOptions) -> Vec<ToolDoc> {
     let own = arena.spec.tools.iter().map(|tool| tool.doc.clone());
-    let borrowed = options.distractors.iter().filter_map(|(home, name)| Some(home.spec.tool(name)?.doc.clone()));
+    let borrowed =
+        options.distractors.iter().filter_map(|(home, name)| Some(home.spec.tool(name)?.doc.clone()));
     let mut docs: Vec<ToolDoc> = own.chain(borrowed).collect();
     if !options.distractors.is_empty() {
         let mut rng = seeded_rng(options.seed, "tool order");
@@ -296,7 +307,8 @@ impl Shared {
     }
 
     fn run(&self, live: &mut Live, call: &ToolCall) -> Result<CallRecord, SandboxError> {
-        let distractor = self.options.distractors.iter().find(|(_, name)| *name == call.name).map(|(home, _)| home);
+        let distractor =
+            self.options.distractors.iter().find(|(_, name)| *name == call.name).map(|(home, _)| home);
         let own = self.arena.compiled(&call.name);
         let mut record = CallRecord {
             turn: live.turn,
@@ -322,7 +334,9 @@ impl Shared {
                     record.arguments = arguments;
                     record.text = error_text("invalid_arguments", &problem);
                 }
-                Ok(arguments) => self.execute(live, &mut record, arguments, distractor.filter(|_| own.is_none()))?,
+                Ok(arguments) => {
+                    self.execute(live, &mut record, arguments, distractor.filter(|_| own.is_none()))?
+                }
             }
         } else {
             record.text = error_text("unknown_tool", &format!("there is no tool `{}`", call.name));
@@ -346,7 +360,9 @@ impl Shared {
             live.borrowed.push((Arc::clone(home), engine.open(&home.loaded, self.options.seed)?));
         }
         let session = match home {
-            Some(home) => live.borrowed.iter().find(|(open, _)| Arc::ptr_eq(open, home)).map(|(_, session)| session),
+            Some(home) => {
+                live.borrowed.iter().find(|(open, _)| Arc::ptr_eq(open, home)).map(|(_, session)| session)
+            }
             None => live.session.as_ref(),
         };
         let Some(session) = session else { return Ok(()) };
@@ -393,7 +409,9 @@ impl Shared {
 
 impl Live {
     fn close(&mut self, runtime: &Runtime) {
-        for session in self.session.take().into_iter().chain(self.borrowed.drain(..).map(|(_, session)| session)) {
+        for session in
+            self.session.take().into_iter().chain(self.borrowed.drain(..).map(|(_, session)| session))
+        {
             runtime.engine().close(session);
         }
     }

@@ -54,7 +54,11 @@ pub fn replay_gold(runtime: &Runtime, arena: &Arena, seed: u64) -> Result<GoldRe
 }
 
 /// The gold replay of this seed; shared between seeds where results cannot depend on the seed.
-pub(crate) fn gold_for_seed(runtime: &Runtime, arena: &Arena, seed: u64) -> Result<Arc<GoldReplay>, SandboxError> {
+pub(crate) fn gold_for_seed(
+    runtime: &Runtime,
+    arena: &Arena,
+    seed: u64,
+) -> Result<Arc<GoldReplay>, SandboxError> {
     if arena.depends_on_seed() {
         return replay_gold(runtime, arena, seed).map(Arc::new);
     }
@@ -92,7 +96,8 @@ pub(crate) fn step(
     let (text, result) = match &arguments {
         Err(error) => (error.clone(), Err(error.clone())),
         Ok(arguments) => {
-            let problems = arena.compiled(&call.tool).map(|tool| tool.problems(arguments)).unwrap_or_default();
+            let problems =
+                arena.compiled(&call.tool).map(|tool| tool.problems(arguments)).unwrap_or_default();
             if problems.is_empty() {
                 let outcome = runtime.engine().call(session, &call.tool, arguments)?;
                 let (text, result) = readable(&outcome);
@@ -109,7 +114,10 @@ pub(crate) fn step(
 }
 
 /// The arguments with every `$ref` replaced by the value it stands for.
-pub(crate) fn resolve(arguments: &Map<String, Json>, steps: &[GoldStep]) -> Result<Map<String, Json>, String> {
+pub(crate) fn resolve(
+    arguments: &Map<String, Json>,
+    steps: &[GoldStep],
+) -> Result<Map<String, Json>, String> {
     arguments
         .iter()
         .map(|(name, argument)| match Reference::of(argument) {
@@ -131,7 +139,8 @@ pub(crate) fn resolve(arguments: &Map<String, Json>, steps: &[GoldStep]) -> Resu
 
 /// The value that `(call id, pointer)` names in the results so far.
 pub(crate) fn lookup<'a>((id, pointer): (&str, &str), steps: &'a [GoldStep]) -> Result<&'a Json, String> {
-    let step = steps.iter().find(|step| step.id == id).ok_or_else(|| format!("`{id}` was not called before"))?;
+    let step =
+        steps.iter().find(|step| step.id == id).ok_or_else(|| format!("`{id}` was not called before"))?;
     let result = step.result.as_ref().map_err(|error| format!("`{id}` failed: {error}"))?;
     result.pointer(pointer).ok_or_else(|| format!("`{id}` returned nothing at `{pointer}`"))
 }

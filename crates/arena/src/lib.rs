@@ -7,14 +7,16 @@
 //!
 //! It does not run Python (`astra-sandbox`), read files (`astra-store`) or talk to models (`astra-agent`).
 
-mod arena;
-mod gold;
-mod call;
 mod answer;
-mod reward;
+mod arena;
+mod call;
 mod episode;
 pub mod gates;
+mod gold;
+pub mod hand;
+mod reward;
 
+pub use answer::refusal;
 pub use arena::{Arena, ArenaError, Runtime};
 pub use call::{CallRecord, CallStatus};
 pub use episode::{AgentPlane, Episode, EpisodeLimits, EpisodeOptions};

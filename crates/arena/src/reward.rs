@@ -139,18 +139,21 @@ impl<'a> Ledger<'a> {
             .collect();
         let exact = open.iter().copied().find(|goal| {
             let compiled = self.arena.compiled(&record.call.name);
-            gold_of(&self.arena.spec.goals[*goal]).and_then(|id| self.gold.arguments(id)).zip(compiled).is_some_and(
-                |(gold, tool)| {
+            gold_of(&self.arena.spec.goals[*goal])
+                .and_then(|id| self.gold.arguments(id))
+                .zip(compiled)
+                .is_some_and(|(gold, tool)| {
                     let (gold, seen) = (tool.with_defaults(gold), tool.with_defaults(arguments));
                     gold.len() == seen.len() && same_arguments(&gold, &seen, gold.keys())
-                },
-            )
+                })
         });
         let Some(winner) = exact.or_else(|| open.first().copied()) else { return Vec::new() };
         let shared = gold_of(&self.arena.spec.goals[winner]);
         let taken: Vec<usize> = open
             .into_iter()
-            .filter(|goal| *goal == winner || (shared.is_some() && gold_of(&self.arena.spec.goals[*goal]) == shared))
+            .filter(|goal| {
+                *goal == winner || (shared.is_some() && gold_of(&self.arena.spec.goals[*goal]) == shared)
+            })
             .collect();
         for goal in &taken {
             self.credited[*goal] = Some(index);
@@ -160,7 +163,8 @@ impl<'a> Ledger<'a> {
 
     /// Credits the state goal, if there is one and the final state is the gold one.
     pub(crate) fn settle_state(&mut self, final_state: Option<&ContentId>) -> Vec<usize> {
-        let position = self.arena.spec.goals.iter().position(|goal| matches!(goal.kind, GoalKind::StateEquals { .. }));
+        let position =
+            self.arena.spec.goals.iter().position(|goal| matches!(goal.kind, GoalKind::StateEquals { .. }));
         match position {
             Some(goal) if final_state.is_some() && final_state == self.gold.final_state.as_ref() => {
                 self.credited[goal] = Some(usize::MAX);
@@ -186,7 +190,12 @@ impl<'a> Ledger<'a> {
                 GoalKind::StateEquals { gold } => distinct.extend(gold.iter().map(String::as_str)),
             }
         }
-        Components { goals: goals.len(), credited, gold_calls: distinct.len() + without_gold, ..Components::default() }
+        Components {
+            goals: goals.len(),
+            credited,
+            gold_calls: distinct.len() + without_gold,
+            ..Components::default()
+        }
     }
 }
 
@@ -226,7 +235,9 @@ fn reaches(
     if !grounded {
         return true;
     }
-    let (Some(wanted), Some(compiled)) = (gold_replay.arguments(id), arena.compiled(called)) else { return false };
+    let (Some(wanted), Some(compiled)) = (gold_replay.arguments(id), arena.compiled(called)) else {
+        return false;
+    };
     is_grounded(compiled, decisive, wanted, arguments)
 }
 

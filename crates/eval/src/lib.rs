@@ -1,7 +1,14 @@
 //! How good a policy is on arenas, and how sure we are of it.
+//!
+//! [`solve`] plays a policy over many arenas and [`summarise`] says what came of it, with intervals. The built-in
+//! policies are the yardsticks: an arena is sound when the oracle gets 1 and the lazy ones get (almost) nothing.
 
+mod policies;
+mod solve;
 mod statistics;
 
+pub use policies::{BuiltinPolicy, UnknownPolicy, builtin};
+pub use solve::{Played, SolveOptions, Summary, play, solve, summarise, summarise_by};
 pub use statistics::{
     Bootstrap, Difference, Estimate, StatisticsError, bootstrap_mean, group_by, mean_pass_hat_k, pair_by_key,
     paired_bootstrap, pass_hat_k,

@@ -218,7 +218,8 @@ mod tests {
 
     #[test]
     fn the_interval_lies_around_the_mean_and_repeats_itself() {
-        let values = [0.0, 0.25, 0.5, 0.75, 1.0, 1.0, 0.5, 0.0];
+        // Uneven values: on a coarse grid two seeds may well cut at the same grid point.
+        let values = [0.0, 0.213, 0.507, 0.771, 1.0, 0.983, 0.498, 0.028];
         let estimate = bootstrap_mean(&values, Bootstrap::default()).unwrap().unwrap();
         assert!(close(estimate.mean, 0.5));
         assert!(estimate.low < 0.5 && 0.5 < estimate.high);

@@ -1,0 +1,95 @@
+//! `schema`: names, schemas, signatures, gold arguments; and that the code loads at all.
+
+use super::Measurements;
+use crate::arena::{Arena, ArenaError, properties, required};
+use astra_protocol::ArenaSpec;
+use std::collections::BTreeSet;
+
+/// What is wrong with the documents themselves, before any code is loaded.
+pub(crate) fn of_documents(spec: &ArenaSpec) -> Vec<String> {
+    let mut failures = Vec::new();
+    let mut seen = BTreeSet::new();
+    for tool in &spec.tools {
+        let name = &tool.doc.name;
+        if !seen.insert(name) {
+            failures.push(format!("two tools are named `{name}`"));
+        }
+        let valid = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+        if name.is_empty() || name.len() > 64 || !name.chars().all(valid) {
+            failures.push(format!("tool name `{name}` is not 1–64 of letters, digits, `_` and `-`"));
+        }
+        match tool.doc.schema() {
+            Err(error) => failures.push(format!("tool `{name}`: `parameters` is not JSON: {error}")),
+            Ok(schema) => {
+                if let Err(error) = jsonschema::meta::validate(&schema) {
+                    failures.push(format!("tool `{name}`: `parameters` is not a valid JSON Schema: {error}"));
+                } else if schema.get("type").and_then(serde_json::Value::as_str) != Some("object") {
+                    failures.push(format!("tool `{name}`: `parameters` must be of type `object`"));
+                }
+                for missing in
+                    required(&schema).filter(|name| properties(&schema).all(|(known, _)| known != name))
+                {
+                    failures.push(format!("tool `{name}`: required parameter `{missing}` is not described"));
+                }
+            }
+        }
+    }
+    if spec.tools.is_empty() {
+        failures.push("there are no tools".into());
+    }
+    failures
+}
+
+/// Why the code could not be loaded, in words.
+pub(crate) fn load_failure(error: &ArenaError) -> String {
+    match error {
+        ArenaError::Sandbox(error) => format!("code does not load: {error}"),
+        ArenaError::Spec(_) | ArenaError::Schema { .. } | ArenaError::MissingData { .. } => error.to_string(),
+    }
+}
+
+/// Where a tool's document and its entry function disagree.
+pub(crate) fn of_signatures(arena: &Arena) -> Vec<String> {
+    let mut failures = Vec::new();
+    for (compiled, facts) in arena.tools.iter().zip(arena.loaded.tools()) {
+        let name = &compiled.name;
+        let open_ended = facts.accepts_any_keyword();
+        for (property, _) in properties(&compiled.schema) {
+            if !open_ended && !facts.accepts(property) {
+                failures.push(format!("tool `{name}`: its function takes no parameter `{property}`"));
+            }
+        }
+        for parameter in facts.required_parameters() {
+            let documented = properties(&compiled.schema).any(|(property, _)| property == parameter);
+            if !documented {
+                failures.push(format!(
+                    "tool `{name}`: parameter `{parameter}` of its function is not in the schema"
+                ));
+            } else if !required(&compiled.schema).any(|known| known == parameter) {
+                failures.push(format!(
+                    "tool `{name}`: parameter `{parameter}` has no default, so the schema must require it"
+                ));
+            }
+        }
+        if facts.takes_state && arena.spec.state.is_none() {
+            failures.push(format!("tool `{name}` takes `state`, and the arena has none"));
+        }
+    }
+    failures
+}
+
+/// Gold calls whose references or arguments do not fit.
+pub(crate) fn of_gold(arena: &Arena, measured: &Measurements) -> Vec<String> {
+    let mut failures = Vec::new();
+    for step in &measured.replay.steps {
+        match &step.arguments {
+            Err(error) => failures.push(format!("gold call `{}`: {error}", step.id)),
+            Ok(arguments) => {
+                let problems =
+                    arena.compiled(&step.tool).map(|tool| tool.problems(arguments)).unwrap_or_default();
+                failures.extend(problems.iter().map(|problem| format!("gold call `{}`: {problem}", step.id)));
+            }
+        }
+    }
+    failures
+}

@@ -1,0 +1,198 @@
+//! Playing a policy over arenas, and summing up what came of it.
+
+use crate::policies::{BuiltinPolicy, builtin};
+use crate::statistics::{Bootstrap, Estimate, bootstrap_mean};
+use astra_agent::{EpisodePlan, run_episode};
+use astra_arena::{
+    Arena, ArenaError, BandCounts, CallRecord, DistractorPool, Episode, EpisodeLimits, EpisodeOptions, EpisodeScore,
+    RewardVariant, Runtime,
+};
+use astra_protocol::{Policy, Topology, Trace};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc;
+
+/// How arenas are played.
+#[derive(Clone, Debug)]
+pub struct SolveOptions {
+    /// Seed of the run; each episode's seed follows from it, the arena's id and the sample.
+    pub seed: u64,
+    /// Episodes an arena.
+    pub samples: usize,
+    /// Episodes played at a time.
+    pub threads: usize,
+    /// Share of calls that fail by injection.
+    pub failure_rate: f64,
+    /// Bounds of an episode.
+    pub limits: EpisodeLimits,
+    /// Which reward is reported.
+    pub variant: RewardVariant,
+    /// Assistant turns at most.
+    pub max_turns: usize,
+    /// Irrelevant tools mixed in, a band.
+    pub bands: Option<BandCounts>,
+}
+
+impl Default for SolveOptions {
+    fn default() -> Self {
+        Self {
+            seed: 0,
+            samples: 1,
+            threads: std::thread::available_parallelism().map_or(1, usize::from),
+            failure_rate: 0.0,
+            limits: EpisodeLimits::default(),
+            variant: RewardVariant::default(),
+            max_turns: 32,
+            bands: None,
+        }
+    }
+}
+
+/// One episode that was played.
+#[derive(Clone, Debug)]
+pub struct Played {
+    /// The arena.
+    pub arena: Arc<Arena>,
+    /// Which episode of this arena, from 0.
+    pub sample: usize,
+    /// What happened.
+    pub trace: Trace,
+    /// What it was worth.
+    pub score: EpisodeScore,
+    /// The calls, from the control side.
+    pub log: Vec<CallRecord>,
+}
+
+/// Plays one episode.
+pub fn play(
+    runtime: &Runtime,
+    arena: &Arc<Arena>,
+    policy: &dyn Policy,
+    options: EpisodeOptions,
+    max_turns: usize,
+) -> Result<Played, ArenaError> {
+    let mut plan = EpisodePlan::new(arena.id().0.clone(), arena.spec().prompt.clone(), options.seed);
+    plan.max_turns = max_turns;
+    let episode = Episode::open(runtime, arena, options)?;
+    let trace = pollster::block_on(run_episode(policy, &episode.agent(), plan));
+    let log = episode.log();
+    let score = episode.finish(&trace.messages, &trace.stop)?;
+    Ok(Played { arena: Arc::clone(arena), sample: 0, trace, score, log })
+}
+
+/// Plays a built-in policy over all arenas. The result is in order of arenas, then samples, whatever finished first.
+///
+/// `stop` ends the run early: episodes under way finish, the rest are left out.
+pub fn solve(
+    runtime: &Runtime,
+    arenas: &[Arc<Arena>],
+    policy: BuiltinPolicy,
+    options: &SolveOptions,
+    pool: Option<&DistractorPool>,
+    stop: &AtomicBool,
+    on_done: &mut dyn FnMut(&Played),
+) -> Result<Vec<Played>, ArenaError> {
+    let total = arenas.len() * options.samples;
+    let next = AtomicUsize::new(0);
+    let (sender, receiver) = mpsc::channel();
+    let mut played: Vec<Option<Played>> = (0..total).map(|_| None).collect();
+    std::thread::scope(|scope| {
+        for _ in 0..options.threads.clamp(1, total.max(1)) {
+            let (sender, next) = (sender.clone(), &next);
+            scope.spawn(move || {
+                while !stop.load(Ordering::Relaxed) {
+                    let at = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(arena) = arenas.get(at / options.samples.max(1)) else { return };
+                    let outcome = one(runtime, arena, policy, options, pool, at % options.samples);
+                    let failed = outcome.is_err();
+                    if sender.send((at, outcome)).is_err() || failed {
+                        return;
+                    }
+                }
+            });
+        }
+        drop(sender);
+        for (at, outcome) in receiver {
+            let outcome = outcome?;
+            on_done(&outcome);
+            played[at] = Some(outcome);
+        }
+        Ok::<(), ArenaError>(())
+    })?;
+    Ok(played.into_iter().flatten().collect())
+}
+
+fn one(
+    runtime: &Runtime,
+    arena: &Arc<Arena>,
+    policy: BuiltinPolicy,
+    options: &SolveOptions,
+    pool: Option<&DistractorPool>,
+    sample: usize,
+) -> Result<Played, ArenaError> {
+    use rand_chacha::rand_core::Rng;
+    let seed = astra_protocol::seeded_rng(options.seed, &format!("episode {} {sample}", arena.id())).next_u64();
+    let distractors = match (pool, options.bands) {
+        (Some(pool), Some(bands)) => pool.sample(runtime, arena, bands, seed)?.distractors,
+        (Some(_) | None, _) => Vec::new(),
+    };
+    let episode = EpisodeOptions {
+        seed,
+        failure_rate: options.failure_rate,
+        limits: options.limits,
+        variant: options.variant,
+        distractors,
+    };
+    let player = builtin(policy, arena);
+    Ok(Played { sample, ..play(runtime, arena, player.as_ref(), episode, options.max_turns)? })
+}
+
+/// Means with 95 % bootstrap intervals over episodes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Summary {
+    /// Trajectory-level F1 (the refusal reward where the arena is unanswerable).
+    pub f1: Option<Estimate>,
+    /// Recall over goals; answerable arenas only.
+    pub recall: Option<Estimate>,
+    /// Precision over calls; answerable arenas only.
+    pub precision: Option<Estimate>,
+    /// Share of episodes whose final message gives the answer; answerable arenas only.
+    pub answer: Option<Estimate>,
+    /// Tool calls an episode.
+    pub calls: Option<Estimate>,
+    /// Episodes scored.
+    pub n: usize,
+    /// Episodes masked because something other than the policy broke.
+    pub masked: usize,
+}
+
+/// Sums up episodes.
+pub fn summarise<'a>(played: impl IntoIterator<Item = &'a Played>) -> Summary {
+    let played: Vec<&Played> = played.into_iter().collect();
+    let mean = |value: &dyn Fn(&Played) -> Option<f64>| {
+        let values: Vec<f64> = played.iter().filter_map(|one| value(one)).collect();
+        bootstrap_mean(&values, Bootstrap::default()).ok().flatten()
+    };
+    let measured = |one: &Played| one.score.f1.measured().is_some();
+    Summary {
+        f1: mean(&|one| one.score.f1.measured()),
+        recall: mean(&|one| one.score.recall.measured()),
+        precision: mean(&|one| one.score.precision.measured()),
+        answer: mean(&|one| one.score.answer.measured()),
+        calls: mean(&|one| measured(one).then_some(one.score.components.calls as f64)),
+        n: played.iter().filter(|one| measured(one)).count(),
+        masked: played.iter().filter(|one| !measured(one)).count(),
+    }
+}
+
+/// Sums up episodes by topology and hops; unanswerable arenas have no hops and stand under 0.
+pub fn summarise_by(played: &[Played]) -> BTreeMap<(Topology, usize), Summary> {
+    let mut groups: BTreeMap<(Topology, usize), Vec<&Played>> = BTreeMap::new();
+    for one in played {
+        let spec = one.arena.spec();
+        groups.entry((spec.topology, spec.hops())).or_default().push(one);
+    }
+    groups.into_iter().map(|(key, members)| (key, summarise(members))).collect()
+}
