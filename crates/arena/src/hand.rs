@@ -44,7 +44,9 @@ pub fn code(file: &str) -> Option<&'static str> {
 impl HandArena {
     /// The arena, with its code brought in.
     pub fn spec(&self) -> Result<ArenaSpec, DocumentError> {
-        parse_document(self.json, |file| code(file).map(str::to_owned).ok_or_else(|| "does not exist".to_owned()))
+        parse_document(self.json, |file| {
+            code(file).map(str::to_owned).ok_or_else(|| "does not exist".to_owned())
+        })
     }
 
     /// Its data files, uncompressed.

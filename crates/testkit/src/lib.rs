@@ -1,1 +1,54 @@
-//! (empty)
+//! What tests of several crates share: one engine a test binary, and the hand-written arenas on it.
+//!
+//! A development tool: no crate that ships depends on it.
+
+use astra_arena::gates::Gatekeeper;
+use astra_arena::{Arena, ArenaError, Runtime, hand};
+use astra_protocol::ArenaSpec;
+use astra_sandbox::{DataFile, EngineOptions, PythonEngine, SandboxError};
+use std::sync::{Arc, OnceLock};
+
+/// A test's failure: helpers return it, so that only `#[test]` functions unwrap.
+pub type TestResult<T = ()> = Result<T, Box<dyn std::error::Error>>;
+
+/// The engine of this test binary, under hash seed 0, with its Python version.
+pub fn runtime() -> Runtime {
+    engines()[0].clone()
+}
+
+/// A gatekeeper over this test binary's engines (hash seeds 0, 1 and 2).
+pub fn gatekeeper() -> Gatekeeper {
+    let engines = engines();
+    Gatekeeper::new(engines[0].clone(), engines[1..].to_vec(), "test")
+}
+
+#[expect(clippy::expect_used, reason = "a machine without a usable Python cannot run these tests at all")]
+fn engines() -> &'static [Runtime] {
+    static ENGINES: OnceLock<Vec<Runtime>> = OnceLock::new();
+    ENGINES.get_or_init(|| {
+        let start = |hash_seed| -> Result<Runtime, SandboxError> {
+            let engine = PythonEngine::start(EngineOptions { hash_seed, ..EngineOptions::default() })?;
+            Ok(Runtime::new(Arc::new(engine)))
+        };
+        (0..3).map(start).collect::<Result<_, _>>().expect("the sandbox starts")
+    })
+}
+
+/// A hand-written arena with its data.
+pub fn hand_written(name: &str) -> TestResult<(ArenaSpec, Vec<DataFile>)> {
+    let arena = hand::find(name).ok_or_else(|| format!("there is no hand-written arena `{name}`"))?;
+    let spec = arena.spec()?;
+    let data = arena.data(&spec)?;
+    Ok((spec, data))
+}
+
+/// A hand-written arena, compiled.
+pub fn hand_written_arena(name: &str) -> TestResult<Arc<Arena>> {
+    let (spec, data) = hand_written(name)?;
+    Ok(runtime().load(spec, &data)?)
+}
+
+/// An arena from JSON, compiled.
+pub fn arena_from(json: &serde_json::Value) -> Result<Arc<Arena>, ArenaError> {
+    runtime().load(ArenaSpec::parse(&json.to_string())?, &[])
+}

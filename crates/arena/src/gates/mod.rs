@@ -178,9 +178,9 @@ impl Gatekeeper {
         distractors: &[Distractor],
     ) -> Result<GateReport, ArenaError> {
         let mut failures = schema::of_documents(spec);
-        let arena = match self.runtime.load(spec.clone(), data) {
+        let arena = match self.load_and_open(spec, data) {
             Ok(arena) => arena,
-            Err(ArenaError::Sandbox(error)) if !error.is_code_failure() => return Err(error.into()),
+            Err(ArenaError::Sandbox(error)) if !schema::is_code_failure(&error) => return Err(error.into()),
             Err(error) => {
                 failures.push(schema::load_failure(&error));
                 return Ok(self.unloadable(spec, failures));
@@ -197,6 +197,14 @@ impl Gatekeeper {
             .collect::<Result<Vec<_>, ArenaError>>()?;
         let measured = self.write_measured(&arena, &measurements, &outcomes);
         Ok(GateReport { outcomes, measured })
+    }
+
+    /// Loads an arena and opens it once: module bodies run when a session opens.
+    fn load_and_open(&self, spec: &ArenaSpec, data: &[DataFile]) -> Result<Arc<Arena>, ArenaError> {
+        let arena = self.runtime.load(spec.clone(), data)?;
+        let session = self.runtime.engine().open(&arena.loaded, 0)?;
+        self.runtime.engine().close(session);
+        Ok(arena)
     }
 
     fn judge(

@@ -3,6 +3,7 @@
 use super::Measurements;
 use crate::arena::{Arena, ArenaError, properties, required};
 use astra_protocol::ArenaSpec;
+use astra_sandbox::{ParameterKind, SandboxError};
 use std::collections::BTreeSet;
 
 /// What is wrong with the documents themselves, before any code is loaded.
@@ -53,13 +54,17 @@ pub(crate) fn of_signatures(arena: &Arena) -> Vec<String> {
     let mut failures = Vec::new();
     for (compiled, facts) in arena.tools.iter().zip(arena.loaded.tools()) {
         let name = &compiled.name;
-        let open_ended = facts.accepts_any_keyword();
+        let open_ended = facts.parameters.iter().any(|known| known.kind == ParameterKind::VariableKeyword);
+        let named = |property: &str| {
+            facts.parameters.iter().any(|known| known.name == property && by_name(known.kind))
+        };
         for (property, _) in properties(&compiled.schema) {
-            if !open_ended && !facts.accepts(property) {
+            if !open_ended && !named(property) {
                 failures.push(format!("tool `{name}`: its function takes no parameter `{property}`"));
             }
         }
-        for parameter in facts.required_parameters() {
+        let must_be_given = facts.parameters.iter().filter(|known| by_name(known.kind) && !known.has_default);
+        for parameter in must_be_given.map(|known| known.name.as_str()) {
             let documented = properties(&compiled.schema).any(|(property, _)| property == parameter);
             if !documented {
                 failures.push(format!(
@@ -76,6 +81,35 @@ pub(crate) fn of_signatures(arena: &Arena) -> Vec<String> {
         }
     }
     failures
+}
+
+/// Calls pass arguments by name only.
+fn by_name(kind: ParameterKind) -> bool {
+    match kind {
+        ParameterKind::Ordinary | ParameterKind::KeywordOnly => true,
+        ParameterKind::PositionalOnly
+        | ParameterKind::VariablePositional
+        | ParameterKind::VariableKeyword => false,
+    }
+}
+
+/// Whether loading failed because of the tools' code or data, not because of the machine.
+pub(crate) fn is_code_failure(error: &SandboxError) -> bool {
+    match error {
+        SandboxError::Compile { .. }
+        | SandboxError::EntryMissing { .. }
+        | SandboxError::Body { .. }
+        | SandboxError::Input { .. } => true,
+        SandboxError::PythonMissing { .. }
+        | SandboxError::PythonTooOld { .. }
+        | SandboxError::PythonUnusable { .. }
+        | SandboxError::ProtectionMissing { .. }
+        | SandboxError::UnknownTool { .. }
+        | SandboxError::RebuildMismatch { .. }
+        | SandboxError::ForeignSession
+        | SandboxError::Worker { .. }
+        | SandboxError::System { .. } => false,
+    }
 }
 
 /// Gold calls whose references or arguments do not fit.

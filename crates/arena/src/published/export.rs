@@ -141,14 +141,19 @@ fn inline_data(tool: &ArenaTool, spec: &ArenaSpec, data: &[DataFile]) -> Result<
     if !tool.code.lines().any(ours) {
         return Ok(tool.code.clone());
     }
+    // An import inside a function leaves the definition to the top level, before the first thing defined there.
+    let imported_on_top = tool.code.lines().any(|line| ours(line) && !line.starts_with(char::is_whitespace));
     let mut out = String::new();
     let mut defined = false;
     let mut prelude = Some(prelude(tool, spec, data)?);
     for line in tool.code.lines() {
         let indent = &line[..line.len() - line.trim_start().len()];
-        // An import inside a function leaves the definition to the top level, before the first thing defined there.
-        let begins = ["def ", "class ", "async def ", "@"].iter().any(|word| line.starts_with(word));
-        if (ours(line) && indent.is_empty() || begins) && let Some(prelude) = prelude.take() {
+        let here = if imported_on_top {
+            ours(line) && indent.is_empty()
+        } else {
+            ["def ", "class ", "async def ", "@"].iter().any(|word| line.starts_with(word))
+        };
+        if here && let Some(prelude) = prelude.take() {
             out.push_str(&prelude);
             defined = true;
         }
