@@ -46,7 +46,10 @@ impl Embedder for LexicalEmbedder {
         }
         let length = vector.iter().map(|x| x * x).sum::<f64>().sqrt();
         let scale = if length > 0.0 { 1.0 / length } else { 0.0 };
-        #[expect(clippy::cast_possible_truncation, reason = "components of a unit vector lose only precision")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "components of a unit vector lose only precision"
+        )]
         vector.iter().map(|x| (x * scale) as f32).collect()
     }
 
@@ -72,7 +75,9 @@ fn features(text: &str) -> Vec<(String, f64)> {
             out.extend(letters.windows(2).map(|pair| (format!("w{}{}", pair[0], pair[1]), 1.0)));
         } else {
             let padded: Vec<char> = std::iter::once('^').chain(letters).chain(['$']).collect();
-            out.extend(padded.windows(3).map(|run| (format!("t{}", run.iter().collect::<String>()), TRIGRAM_WEIGHT)));
+            out.extend(
+                padded.windows(3).map(|run| (format!("t{}", run.iter().collect::<String>()), TRIGRAM_WEIGHT)),
+            );
             out.push((format!("w{word}"), 1.0));
         }
     }

@@ -4,8 +4,8 @@
 //! in the notes. Data files move into the code as literals, so that it runs alone under plain `python3`. What would
 //! change the task (state, unanswerable requests) is refused.
 
-use super::import::entry;
 use super::guess::guess_value;
+use super::import::entry;
 use super::{PublishedError, PublishedRow};
 use astra_protocol::{ArenaSpec, ArenaTool, Comparator, Goal, GoalKind, Message, Value};
 use astra_sandbox::DataFile;
@@ -36,7 +36,9 @@ pub fn export_row(spec: &ArenaSpec, data: &[DataFile]) -> Result<Exported, Publi
         Message::System { .. } | Message::User { .. } => false,
     };
     if spec.prompt.iter().any(turns) {
-        return Err(refuse("its prompt holds tool calls, and messages of the format hold role and content only".into()));
+        return Err(refuse(
+            "its prompt holds tool calls, and messages of the format hold role and content only".into(),
+        ));
     }
     let mut notes = lost(spec);
     let mut code = Vec::new();
@@ -66,8 +68,13 @@ pub fn export_row(spec: &ArenaSpec, data: &[DataFile]) -> Result<Exported, Publi
         extra.insert("answer".into(), Json::String(text));
     }
     let tool_schema = spec.tools.iter().map(|tool| tool.doc.clone()).collect();
-    let row =
-        PublishedRow { prompt: spec.prompt.clone(), tool_schema, tool_dict: code, sub_qa_dict: expected, extra };
+    let row = PublishedRow {
+        prompt: spec.prompt.clone(),
+        tool_schema,
+        tool_dict: code,
+        sub_qa_dict: expected,
+        extra,
+    };
     Ok(Exported { row, notes })
 }
 
@@ -101,15 +108,21 @@ fn lost(spec: &ArenaSpec) -> Vec<String> {
         }
     };
     let typed = |goal: &Goal| match &goal.kind {
-        GoalKind::Returns { value: Value::Number { tolerance, unit, .. }, .. } => *tolerance > 0.0 || unit.is_some(),
+        GoalKind::Returns { value: Value::Number { tolerance, unit, .. }, .. } => {
+            *tolerance > 0.0 || unit.is_some()
+        }
         GoalKind::Returns { value: Value::Set { .. } | Value::Record { .. }, .. } => true,
         GoalKind::Returns { .. } | GoalKind::StateEquals { .. } => false,
     };
-    let placed = |goal: &Goal| {
-        matches!(&goal.kind, GoalKind::Returns { path, comparator, .. } if !path.is_empty() || *comparator == Comparator::Equals)
-    };
-    say(!spec.gold.is_empty(), "gold calls are not in the row: the arena has to be proven again after an import");
-    say(spec.goals.iter().any(|goal| !goal.depends_on.is_empty()), "the order of the goals is not in the row");
+    let placed = |goal: &Goal| matches!(&goal.kind, GoalKind::Returns { path, comparator, .. } if !path.is_empty() || *comparator == Comparator::Equals);
+    say(
+        !spec.gold.is_empty(),
+        "gold calls are not in the row: the arena has to be proven again after an import",
+    );
+    say(
+        spec.goals.iter().any(|goal| !goal.depends_on.is_empty()),
+        "the order of the goals is not in the row",
+    );
     say(spec.goals.iter().any(placed), "the paths at which answers stand are not in the row");
     say(spec.goals.iter().any(typed), "tolerances, units, sets and records become plain values");
     say(!spec.data.is_empty(), "data files are written into the code of each tool");
@@ -124,10 +137,16 @@ fn stand_alone(tool: &ArenaTool, spec: &ArenaSpec, data: &[DataFile]) -> Result<
     let mut code = inline_data(tool, spec, data)?;
     if entry(&code, &tool.doc.name).as_deref() != Some(&tool.entry) {
         let name = &tool.doc.name;
-        if !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') || name.starts_with(|c: char| c.is_ascii_digit()) {
-            return Err(format!("`{}` is the function of tool `{name}`, and the format cannot say so", tool.entry));
+        if !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+            || name.starts_with(|c: char| c.is_ascii_digit())
+        {
+            return Err(format!(
+                "`{}` is the function of tool `{name}`, and the format cannot say so",
+                tool.entry
+            ));
         }
-        let _ = write!(code, "\n\ndef {name}(*args, **kwargs):\n    return {}(*args, **kwargs)\n", tool.entry);
+        let _ =
+            write!(code, "\n\ndef {name}(*args, **kwargs):\n    return {}(*args, **kwargs)\n", tool.entry);
     }
     Ok(Some(code))
 }
@@ -170,7 +189,8 @@ fn inline_data(tool: &ArenaTool, spec: &ArenaSpec, data: &[DataFile]) -> Result<
 fn alias(line: &str, indent: &str, tool: &str) -> Result<String, String> {
     let refused = || Err(format!("the code of `{tool}` says `{}`, which is not replaced", line.trim()));
     let line = line.split('#').next().unwrap_or(line).trim();
-    let names = line.strip_prefix("from astra import").map(|rest| rest.trim().trim_matches(['(', ')']).trim());
+    let names =
+        line.strip_prefix("from astra import").map(|rest| rest.trim().trim_matches(['(', ')']).trim());
     let name = match (names, line) {
         (Some("data"), _) => "data",
         (Some(names), _) => match names.strip_prefix("data as ") {
@@ -231,7 +251,10 @@ mod tests {
     #[test]
     fn import_lines_become_definitions_where_they_stood() {
         assert_eq!(alias("from astra import data", "", "f").unwrap(), "data = _astra_data\n");
-        assert_eq!(alias("    from astra import data as rows  # x", "    ", "f").unwrap(), "    rows = _astra_data\n");
+        assert_eq!(
+            alias("    from astra import data as rows  # x", "    ", "f").unwrap(),
+            "    rows = _astra_data\n"
+        );
         assert!(alias("import astra", "", "f").unwrap().contains("staticmethod"));
         assert!(alias("from astra import data, new_id", "", "f").unwrap_err().contains("`f`"));
         assert!(alias("import astra, json", "", "f").is_err());

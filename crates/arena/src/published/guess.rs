@@ -8,8 +8,36 @@ use serde_json::{Number, Value as Json};
 
 /// Units that are split off a number. An unknown word behind a number leaves the answer a text.
 const UNITS: [&str; 30] = [
-    "%", "km", "m", "cm", "mm", "kg", "g", "mg", "km²", "m²", "公里", "千米", "米", "公斤", "千克", "克", "平方公里",
-    "平方米", "°C", "°F", "USD", "EUR", "GBP", "CNY", "dollars", "euros", "元", "美元", "欧元", "人民币",
+    "%",
+    "km",
+    "m",
+    "cm",
+    "mm",
+    "kg",
+    "g",
+    "mg",
+    "km²",
+    "m²",
+    "公里",
+    "千米",
+    "米",
+    "公斤",
+    "千克",
+    "克",
+    "平方公里",
+    "平方米",
+    "°C",
+    "°F",
+    "USD",
+    "EUR",
+    "GBP",
+    "CNY",
+    "dollars",
+    "euros",
+    "元",
+    "美元",
+    "欧元",
+    "人民币",
 ];
 
 /// The value that an expected answer stands for.
@@ -60,7 +88,9 @@ fn guess_number(text: &str) -> Option<Value> {
     let unit = match (currency, suffix) {
         (None, "") => None,
         (Some(currency), "") => Some(currency),
-        (None, unit) => Some(UNITS.iter().find(|known| known.eq_ignore_ascii_case(unit)).map(|_| unit.to_owned())?),
+        (None, unit) => {
+            Some(UNITS.iter().find(|known| known.eq_ignore_ascii_case(unit)).map(|_| unit.to_owned())?)
+        }
         (Some(_), _) => return None,
     };
     let plain = digits.replace(',', "");

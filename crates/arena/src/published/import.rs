@@ -9,8 +9,8 @@ use super::{PublishedError, PublishedRow, read_published};
 use crate::arena::Runtime;
 use astra_protocol::value::text::is_cjk;
 use astra_protocol::{
-    ARENA_VERSION, ArenaSpec, ArenaTool, Comparator, Evidence, Goal, GoalKind, IsolationClass, Message, Provenance,
-    Value, topology_of,
+    ARENA_VERSION, ArenaSpec, ArenaTool, Comparator, Evidence, Goal, GoalKind, IsolationClass, Message,
+    Provenance, Value, topology_of,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
@@ -98,7 +98,8 @@ pub fn import_published(
             Ok(mut imported) => {
                 let loaded = runtime.map(|runtime| runtime.load(imported.spec.clone(), &[]));
                 if let Some(Err(error)) = loaded {
-                    let defect = Defect { gate: "schema".into(), detail: format!("the arena does not load: {error}") };
+                    let defect =
+                        Defect { gate: "schema".into(), detail: format!("the arena does not load: {error}") };
                     note(&mut imported.spec, &defect);
                     imported.defects.push(defect);
                 }
@@ -126,14 +127,20 @@ pub fn import_row(row: &PublishedRow, at: usize, options: &ImportOptions) -> Res
         return Err(reject("sub_qa_dict", "no answer is expected of any tool of the row"));
     };
     let nodes: Vec<(&str, Vec<&str>)> = goals.iter().map(|goal| (goal.id.as_str(), Vec::new())).collect();
-    let Some((topology, _)) = topology_of(&nodes) else { return Err(reject("sub_qa_dict", "it holds no answer")) };
+    let Some((topology, _)) = topology_of(&nodes) else {
+        return Err(reject("sub_qa_dict", "it holds no answer"));
+    };
     let answer = answer(row).unwrap_or_else(|| value_of(last));
     let prompt: String = row.prompt.iter().map(Message::content).collect();
     let column = |name: &str| row.extra.get(name).and_then(Json::as_str).map(str::to_owned);
     let mut spec = ArenaSpec {
         version: ARENA_VERSION,
         language: language(&prompt).to_owned(),
-        domain: options.domain.clone().or_else(|| column("domain")).unwrap_or_else(|| UNKNOWN_DOMAIN.to_owned()),
+        domain: options
+            .domain
+            .clone()
+            .or_else(|| column("domain"))
+            .unwrap_or_else(|| UNKNOWN_DOMAIN.to_owned()),
         topology,
         prompt: row.prompt.clone(),
         answer,
@@ -201,7 +208,9 @@ fn tools(row: &PublishedRow, defects: &mut Defects) -> Vec<ArenaTool> {
         let entry = code.as_deref().and_then(|code| entry(code, &doc.name));
         match (&code, &entry) {
             (None, _) => defects.add("schema", format!("tool `{}` has no code", doc.name)),
-            (Some(_), None) => defects.add("schema", format!("the code of `{}` defines no function", doc.name)),
+            (Some(_), None) => {
+                defects.add("schema", format!("the code of `{}` defines no function", doc.name))
+            }
             (Some(_), Some(_)) => {}
         }
         out.push(ArenaTool {
@@ -220,14 +229,17 @@ fn tools(row: &PublishedRow, defects: &mut Defects) -> Vec<ArenaTool> {
 }
 
 fn valid_name(name: &str) -> bool {
-    (1..=64).contains(&name.len()) && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'))
+    (1..=64).contains(&name.len())
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'))
 }
 
 /// The function of the tool's name, else the last one at the top level of the source.
 pub(super) fn entry(code: &str, tool: &str) -> Option<String> {
     let mut last = None;
     for line in code.lines() {
-        let Some(rest) = line.strip_prefix("def ").or_else(|| line.strip_prefix("async def ")) else { continue };
+        let Some(rest) = line.strip_prefix("def ").or_else(|| line.strip_prefix("async def ")) else {
+            continue;
+        };
         let Some((name, _)) = rest.split_once('(') else { continue };
         let name = name.trim();
         if name == tool {
@@ -245,7 +257,10 @@ fn goals(row: &PublishedRow, tools: &[ArenaTool], defects: &mut Defects) -> (Vec
     let (mut goals, mut originals) = (Vec::new(), Map::new());
     for (tool, expected) in &row.sub_qa_dict {
         if !tools.iter().any(|known| known.doc.name == *tool) {
-            let detail = format!("{} answers are expected of `{tool}`, which is no tool; they are left out", expected.len());
+            let detail = format!(
+                "{} answers are expected of `{tool}`, which is no tool; they are left out",
+                expected.len()
+            );
             defects.add("schema", detail);
             continue;
         }
@@ -332,7 +347,8 @@ mod tests {
             &json!({"count_items": "import math\ndef helper(x):\n    return x\ndef counter(kind):\n    return 7\n"}),
             &json!({"count_items": ["1,250", "7"]}),
         );
-        let imported = import_row(&row, 3, &ImportOptions { source: "rows".into(), ..Default::default() }).unwrap();
+        let imported =
+            import_row(&row, 3, &ImportOptions { source: "rows".into(), ..Default::default() }).unwrap();
         assert_eq!(imported.defects, []);
         let spec = imported.spec;
         assert!(spec.is_unproven());
@@ -352,7 +368,8 @@ mod tests {
         assert_eq!(told(&twice), ["schema: two tools are named `f`"]);
         let missing = row(&json!([tool("f"), tool("g")]), &json!({"f": code}), &json!({"f": ["1"]}));
         assert_eq!(told(&missing), ["schema: tool `g` has no code"]);
-        let stray = row(&json!([tool("f")]), &json!({"f": code, "h": code}), &json!({"f": ["1", ""], "k": ["2"]}));
+        let stray =
+            row(&json!([tool("f")]), &json!({"f": code, "h": code}), &json!({"f": ["1", ""], "k": ["2"]}));
         let told_of_stray = told(&stray);
         assert_eq!(told_of_stray.len(), 3);
         assert!(told_of_stray[0].contains("code for `h`") && told_of_stray[1].contains("answer 1 of `f`"));

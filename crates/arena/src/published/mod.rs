@@ -16,7 +16,9 @@ mod row;
 mod write;
 
 pub use export::{Exported, export_row};
-pub use import::{Defect, Import, ImportOptions, Imported, RejectedRow, UNKNOWN_DOMAIN, import_published, import_row};
+pub use import::{
+    Defect, Import, ImportOptions, Imported, RejectedRow, UNKNOWN_DOMAIN, import_published, import_row,
+};
 pub use read::{PublishedRows, read_published};
 pub use row::PublishedRow;
 pub use write::write_published;
@@ -80,7 +82,9 @@ impl PublishedError {
     /// What the reader of the error can do about it.
     pub fn hints(&self) -> Vec<String> {
         match self {
-            Self::File { hint, .. } | Self::Record { hint, .. } | Self::Column { hint, .. } => vec![hint.clone()],
+            Self::File { hint, .. } | Self::Record { hint, .. } | Self::Column { hint, .. } => {
+                vec![hint.clone()]
+            }
             Self::Io { .. } | Self::Refused { .. } => Vec::new(),
         }
     }

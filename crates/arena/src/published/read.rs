@@ -56,7 +56,10 @@ pub fn read_published(path: &Path) -> Result<PublishedRows, PublishedError> {
 fn records(file: &str, open: File) -> Result<RowIter<'static>, PublishedError> {
     let broken = |error: String, hint: String| PublishedError::File { file: file.to_owned(), error, hint };
     let unreadable = |error: parquet::errors::ParquetError| {
-        broken(format!("it is not a readable Parquet file: {error}"), "write it with snappy, zstd or no compression".into())
+        broken(
+            format!("it is not a readable Parquet file: {error}"),
+            "write it with snappy, zstd or no compression".into(),
+        )
     };
     let reader = SerializedFileReader::new(open).map_err(unreadable)?;
     let schema = reader.metadata().file_metadata().schema();

@@ -126,7 +126,8 @@ fn messages(prompt: Json) -> Result<Vec<Message>, ColumnError> {
     let fail = |error: String| wrong("prompt", error);
     let list = match prompt {
         Json::Array(list) => list,
-        Json::String(text) => serde_json::from_str(&text).map_err(|error| fail(format!("its text is not a JSON list: {error}")))?,
+        Json::String(text) => serde_json::from_str(&text)
+            .map_err(|error| fail(format!("its text is not a JSON list: {error}")))?,
         Json::Null | Json::Bool(_) | Json::Number(_) | Json::Object(_) => {
             return Err(fail("it is neither a list nor JSON text of one".into()));
         }
@@ -170,8 +171,8 @@ struct OpenAiFunction {
 
 fn tools(text: &str) -> Result<Vec<ToolDoc>, ColumnError> {
     let fail = |error: String| wrong("tool_schema", error);
-    let list: Vec<OpenAiTool> =
-        serde_json::from_str(text).map_err(|error| fail(format!("its text is not a list of tools: {error}")))?;
+    let list: Vec<OpenAiTool> = serde_json::from_str(text)
+        .map_err(|error| fail(format!("its text is not a list of tools: {error}")))?;
     list.into_iter()
         .enumerate()
         .map(|(at, tool)| {
@@ -212,7 +213,10 @@ fn answers(text: &str) -> Result<Vec<(String, Vec<Json>)>, ColumnError> {
         .collect()
 }
 
-fn pairs<T: for<'de> Deserialize<'de>>(text: &str, column: &'static str) -> Result<Vec<(String, T)>, ColumnError> {
+fn pairs<T: for<'de> Deserialize<'de>>(
+    text: &str,
+    column: &'static str,
+) -> Result<Vec<(String, T)>, ColumnError> {
     serde_json::from_str::<Pairs<T>>(text)
         .map(|pairs| pairs.0)
         .map_err(|error| wrong(column, format!("its text is not a JSON object: {error}")))
@@ -300,7 +304,10 @@ mod tests {
     #[test]
     fn a_prompt_may_be_json_text() {
         let mut row = columns();
-        row.insert("prompt".into(), json!("[{\"role\": \"system\", \"content\": \"s\"}, {\"role\": \"user\", \"content\": \"u\"}]"));
+        row.insert(
+            "prompt".into(),
+            json!("[{\"role\": \"system\", \"content\": \"s\"}, {\"role\": \"user\", \"content\": \"u\"}]"),
+        );
         let row = PublishedRow::from_columns(row).ok().unwrap();
         assert_eq!(row.prompt_columns().collect::<Vec<_>>(), [("system", "s"), ("user", "u")]);
     }

@@ -93,7 +93,9 @@ fn write_parquet(file: File, rows: &[PublishedRow]) -> Result<(), ParquetError> 
         }
         column(&mut group, &roles, Some(&levels.0), Some(&levels.1))?;
         column(&mut group, &contents, Some(&levels.0), Some(&levels.1))?;
-        for text in [PublishedRow::tool_schema_text, PublishedRow::tool_dict_text, PublishedRow::sub_qa_dict_text] {
+        for text in
+            [PublishedRow::tool_schema_text, PublishedRow::tool_dict_text, PublishedRow::sub_qa_dict_text]
+        {
             column(&mut group, &chunk.iter().map(text).collect::<Vec<_>>(), None, None)?;
         }
         let present: Vec<i16> = chunk.iter().map(|row| i16::from(answer(row).is_some())).collect();
@@ -112,7 +114,8 @@ fn column(
     definition: Option<&[i16]>,
     repetition: Option<&[i16]>,
 ) -> Result<(), ParquetError> {
-    let mut writer = group.next_column()?.ok_or_else(|| ParquetError::General("the schema has fewer columns".into()))?;
+    let mut writer =
+        group.next_column()?.ok_or_else(|| ParquetError::General("the schema has fewer columns".into()))?;
     let values: Vec<ByteArray> = values.iter().map(|text| ByteArray::from(text.as_str())).collect();
     writer.typed::<ByteArrayType>().write_batch(&values, definition, repetition)?;
     writer.close()
