@@ -1,0 +1,31 @@
+"""First thing the interpreter runs: closes every descriptor but the control channel and loads the rest from it.
+
+The sources come over the channel, not on the command line, because one argument may hold 128 KiB at most.
+"""
+import os, sys
+os.closerange(3, 65536)
+sys.dont_write_bytecode = True
+
+
+def _exactly(count):
+    parts = []
+    while count:
+        part = os.read(0, min(count, 65536))
+        if not part:
+            os._exit(0)
+        parts.append(part)
+        count -= len(part)
+    return b"".join(parts)
+
+
+def _boot():
+    import json, types
+    settings = json.loads(_exactly(int.from_bytes(_exactly(4), "little")))
+    for name, text in settings.pop("sources"):
+        module = types.ModuleType(name)
+        sys.modules[name] = module
+        exec(compile(text, f"<{name}>", "exec"), module.__dict__)
+    sys.modules["_astra_zygote"].main(settings)
+
+
+_boot()

@@ -1,0 +1,379 @@
+"""The loop of a locked-down worker: one length-prefixed JSON frame in, one out, on descriptor 3.
+
+A `shared` worker (`s`) holds many sessions, a `private` one (`p`) a single one, a `gate` worker (`g`) only reads
+sources. Limits are timers that stay armed between calls: their handler looks whether a call is running and for
+how long, so that a call costs no system call for them.
+"""
+import gc
+import os
+import signal
+import sys
+import time
+
+# Taken before the clock is patched for tools.
+_cpu = time.clock_gettime_ns
+_CPU = time.CLOCK_PROCESS_CPUTIME_ID
+_WALL = time.CLOCK_MONOTONIC
+
+
+class _Stop(BaseException):
+    """Raised into a call that ran out of something; not an Exception, so that tools seldom catch it."""
+
+
+class _Full(BaseException):
+    """Raised by output that passes its cap."""
+
+
+class Program:
+    """A loaded program: code objects, data and initial state, shared by its sessions."""
+
+    __slots__ = ("codes", "tools", "data", "state_text")
+
+
+class _Output:
+    """What a tool sees as standard output: kept up to a cap."""
+
+    encoding, errors, newlines, closed, name, mode = "utf-8", "strict", None, False, "<stdout>", "w"
+
+    def __init__(self, cap):
+        self._cap = cap
+        self._parts = []
+        self._size = 0
+
+    def write(self, string):
+        if not isinstance(string, str):
+            raise TypeError(f"write() argument must be str, not {type(string).__name__}")
+        self._size += len(string)
+        if self._size > self._cap:
+            self._parts.clear()
+            raise _Full
+        self._parts.append(string)
+        return len(string)
+
+    def writelines(self, lines):
+        for line in lines:
+            self.write(line)
+
+    def flush(self):
+        pass
+
+    def isatty(self):
+        return False
+
+    def writable(self):
+        return True
+
+    def readable(self):
+        return False
+
+    def take(self):
+        if not self._size:
+            return ""
+        string = "".join(self._parts)
+        self._parts.clear()
+        self._size = 0
+        return string
+
+
+class _Sink(_Output):
+    """Standard error: goes nowhere."""
+
+    def __init__(self):
+        super().__init__(0)
+
+    def write(self, string):
+        return len(string)
+
+
+class _Limits:
+    """Wall and CPU time of the running call."""
+
+    def __init__(self, wall, cpu):
+        self.wall, self.cpu = wall, cpu
+        self.active = False
+        self.hit = None
+        self.began = self.began_cpu = 0
+        self.armed = False
+
+    def on_alarm(self, number, _frame):
+        if not self.active:
+            self.armed = False
+            return
+        if self.hit is None:
+            wall_left = self.wall - (_cpu(_WALL) - self.began)
+            cpu_left = self.cpu - (_cpu(_CPU) - self.began_cpu)
+            if wall_left > 0 and cpu_left > 0:
+                self._arm(min(wall_left, cpu_left))
+                return
+            self.hit = "CpuLimit" if cpu_left <= 0 else "TimeLimit"
+        # Again soon: a tool that catches the first one and goes on meets the next.
+        self._arm(20_000_000)
+        raise _Stop
+
+    def _arm(self, nanoseconds):
+        signal.setitimer(signal.ITIMER_REAL, max(nanoseconds, 1_000_000) / 1e9)
+        self.armed = True
+
+    def begin(self):
+        self.hit = None
+        self.began_cpu = _cpu(_CPU)
+        self.began = _cpu(_WALL)
+        if not self.armed:
+            self._arm(min(self.wall, self.cpu))
+        self.active = True
+
+
+class Worker:
+    """State and operations of one worker process."""
+
+    def __init__(self, settings, role, engine, world, values):
+        self.role = role
+        self.world = world
+        self.values = values
+        self.engine = engine
+        self.programs = {}
+        self.sessions = {}
+        self.limits = _Limits(settings["wall_ns"], settings["cpu_ns"])
+        self.cap = settings["output_bytes"]
+        self.want_text = settings["return_text"]
+        self.output = _Output(self.cap)
+        self.operations = {"call": self.call, "open": self.open, "close": self.close, "load": self.load,
+                           "unload": self.unload, "gc": self.collect, "inspect": self.inspect}
+
+    # Each operation returns the tail of its reply: JSON members without the leading brace.
+
+    def guarded(self, action, *arguments):
+        """Runs `action` under the limits; returns (value, kind, message)."""
+        limits = self.limits
+        value = kind = message = None
+        try:
+            try:
+                limits.begin()
+                value = action(*arguments)
+                limits.active = False
+            except BaseException as error:
+                limits.active = False
+                kind, message = self.classify(error)
+                # Frames keep the tool's values alive; nothing of a failed call may stay.
+                error.__traceback__ = None
+        except _Stop:
+            limits.active = False
+            kind, message = "TimeLimit", ""
+        if limits.hit is not None:
+            kind = limits.hit
+            message = ("the call used its CPU time" if kind == "CpuLimit" else "the call used its time")
+            value = None
+        return value, kind, message
+
+    def classify(self, error):
+        if isinstance(error, _Stop):
+            return "TimeLimit", ""
+        if isinstance(error, _Full):
+            return "OutputLimit", f"the call wrote more than {self.cap} bytes"
+        if isinstance(error, MemoryError):
+            return "MemoryLimit", "the call used its memory"
+        if isinstance(error, RecursionError):
+            return "RecursionLimit", self.values.message_of(error)
+        if isinstance(error, _Failure):
+            return error.kind, error.said
+        message = self.values.message_of(error)
+        return self.engine.denial(error) or "Exception", message
+
+    def call(self, request):
+        session = self.sessions[request["session"]]
+        self.world.current = session
+        began = _cpu(_CPU)
+        value, kind, message = self.guarded(
+            session.context.run, self.run, session, request["tool"], request["arguments"])
+        stdout = self.values.scrub(self.output.take())
+        text = self.values.text
+        parts = [f'"cpu":{_cpu(_CPU) - began},"stdout":{text(stdout)}']
+        if kind is not None:
+            session.state = None
+            parts.append(f'"kind":"{kind}","message":{text(message)}')
+        else:
+            result, state, shown = value
+            parts.append(f'"result":{result}')
+            if shown is not None:
+                parts.append(f'"text":{text(shown)}')
+            if state is not None:
+                session.state_text = state
+                # What the next call sees is what was sent: no tuples, no aliases.
+                session.state = self.values.parse(state)
+                parts.append(f'"state":{text(state)}')
+        return ",".join(parts)
+
+    def run(self, session, tool, arguments):
+        function, takes_state = session.functions[tool]
+        try:
+            if takes_state:
+                state = session.state
+                if state is None:
+                    state = session.state = self.values.parse(session.state_text)
+                value = function(state, **arguments)
+            else:
+                value = function(**arguments)
+        except TypeError as error:
+            # One frame deep: the call itself did not fit the signature, the tool never ran.
+            if error.__traceback__.tb_next is None:
+                raise _Failure("Arguments", self.values.message_of(error)) from None
+            raise
+        return self.finish(session, value, takes_state)
+
+    def finish(self, session, value, takes_state):
+        try:
+            result = self.values.result_text(value)
+        except self.values.NotJson as error:
+            raise _Failure("NotJson", str(error)) from None
+        shown = None
+        if self.want_text:
+            shown = self.values.scrub(str(value))
+        if len(result) > self.cap or (shown is not None and len(shown) > self.cap):
+            raise _Failure("OutputLimit", f"the result is longer than {self.cap} bytes")
+        changed = None
+        if takes_state:
+            try:
+                changed = self.values.state_text(session.state)
+            except self.values.NotJson as error:
+                raise _Failure("BadState", str(error)) from None
+            if changed == session.state_text:
+                changed = None
+            elif len(changed) > 8 * self.cap:
+                raise _Failure("BadState", f"the state is longer than {8 * self.cap} bytes")
+        return result, changed, shown
+
+    def load(self, request):
+        program = Program()
+        program.data = {name: text.encode() for name, text in request["data"]}
+        program.state_text = request["state"]
+        program.tools = request["tools"]
+        program.codes, kind, message = self.guarded(
+            lambda: [self.engine.compile(source) for source in request["sources"]])
+        if kind is not None:
+            return f'"kind":"{kind}","message":{self.values.text(message)}'
+        self.programs[request["program"]] = program
+        return '"done":true'
+
+    def open(self, request):
+        program = self.programs[request["program"]]
+        session = self.world.Session(request["session"], program, request["seed"])
+        self.world.current = session
+        _value, kind, message = self.guarded(session.context.run, self.start, session)
+        self.output.take()
+        if kind is not None:
+            tool = session.extra.get("opening", 0)
+            return f'"kind":"{kind}","message":{self.values.text(message)},"source":{tool}'
+        self.sessions[request["session"]] = session
+        return '"done":true'
+
+    def start(self, session):
+        program = session.program
+        if program.state_text is not None:
+            session.state = self.values.parse(program.state_text)
+            session.state_text = self.values.state_text(session.state)
+        for number, code in enumerate(program.codes):
+            session.extra["opening"] = number
+            namespace = self.engine.namespace()
+            session.namespaces.append(namespace)
+            exec(code, namespace)
+        session.extra.clear()
+        for name, source, entry, takes_state in program.tools:
+            function = session.namespaces[source].get(entry)
+            if not callable(function):
+                raise _Failure("Exception", f"`{entry}` is not there or cannot be called")
+            session.functions[name] = (function, takes_state)
+
+    def close(self, request):
+        session = self.sessions.pop(request["session"], None)
+        if session is not None:
+            self.world.current = session
+            self.guarded(_dismantle, session)
+            self.output.take()
+        return '"done":true'
+
+    def unload(self, request):
+        self.programs.pop(request["program"], None)
+        return '"done":true'
+
+    def collect(self, _request):
+        self.guarded(gc.collect)
+        self.output.take()
+        return '"done":true'
+
+    def inspect(self, request):
+        import _astra_gate
+        found, kind, message = self.guarded(_astra_gate.inspect, request["sources"], request["entries"])
+        if kind is not None:
+            return f'"kind":"{kind}","message":{self.values.text(message)}'
+        return f'"report":{self.values.result_text(found)}'
+
+    def serve(self):
+        read, write, parse = os.read, os.write, self.values.parse
+        while True:
+            frame = read(3, 262144)
+            if len(frame) < 4:
+                return
+            size = int.from_bytes(frame[:4], "little") + 4
+            while len(frame) < size:
+                more = read(3, 262144)
+                if not more:
+                    return
+                frame += more
+            request = parse(str(frame[4:], "utf-8"))
+            tail = self.operations[request["op"]](request)
+            body = f'{{"id":{request["id"]},"total":{_cpu(_CPU)},{tail}}}'.encode("utf-8", "replace")
+            reply = len(body).to_bytes(4, "little") + body
+            sent = write(3, reply)
+            while sent < len(reply):
+                reply = reply[sent:]
+                sent = write(3, reply)
+
+
+class _Failure(Exception):
+    """A call that failed at a boundary of ours, with its kind."""
+
+    def __init__(self, kind, said):
+        super().__init__(said)
+        self.kind, self.said = kind, said
+
+
+def _dismantle(session):
+    # Here and not at garbage collection: finalisers must run while this session is the running one.
+    for namespace in session.namespaces:
+        namespace.clear()
+    session.functions.clear()
+
+
+def _descriptors(end):
+    """Leaves 0, 1, 2 on /dev/null and the protocol on 3."""
+    if end != 3:
+        os.dup2(end, 3)
+    nothing = os.open("/dev/null", os.O_RDWR)
+    for number in (0, 1, 2):
+        os.dup2(nothing, number)
+    os.closerange(4, 65536)
+
+
+def main(settings, role, end):
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    import _astra_lockdown
+    import _astra_values
+    import _astra_world
+    _descriptors(end)
+    gc.disable()
+    if role == "p":
+        import _astra_private as engine
+    else:
+        import _astra_shared as engine
+    engine.setup(_astra_world)
+    worker = Worker(settings, role, engine, _astra_world, _astra_values)
+    signal.signal(signal.SIGALRM, worker.limits.on_alarm)
+    extra = settings["shared_bytes"] if role == "s" else settings["memory_bytes"]
+    report, base = _astra_lockdown.lock(settings, extra)
+    sys.stdout, sys.stderr = worker.output, _Sink()
+    sys.stdin = None
+    hello = _astra_values.result_text({"enforced": report, "base": base}).encode()
+    os.write(3, len(hello).to_bytes(4, "little") + hello)
+    _astra_lockdown.forget(role)
+    worker.serve()
+    os._exit(0)

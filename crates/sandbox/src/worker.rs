@@ -1,0 +1,253 @@
+//! One worker as the host sees it: frames out and in, the hard limits, and the kill.
+//!
+//! The soft limits live in the worker. This side waits a little longer, looks at CPU time and memory from outside,
+//! and kills what does not answer; a worker that was killed or answered nonsense is never spoken to again.
+
+use crate::zygote::{Forked, Role, Zygote};
+use crate::{ErrorKind, Limits, SandboxError};
+use rustix::event::{PollFd, PollFlags};
+use serde::Deserialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+use std::fs::File;
+use std::io::{ErrorKind as IoKind, Read, Write};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::fs::FileExt;
+use std::os::unix::net::UnixStream;
+use std::time::{Duration, Instant};
+
+/// How long after a soft limit the hard one strikes.
+const GRACE: Duration = Duration::from_millis(100);
+/// How often a waiting host looks at the clock.
+const TICK: Duration = Duration::from_millis(40);
+const PAGE: u64 = 4096;
+
+/// What a worker answers.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Reply<'a> {
+    id: u64,
+    pub(crate) total: u64,
+    #[serde(default)]
+    pub(crate) cpu: u64,
+    #[serde(borrow, default)]
+    pub(crate) result: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    pub(crate) report: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    pub(crate) stdout: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    pub(crate) text: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    pub(crate) state: Option<Cow<'a, str>>,
+    #[serde(default)]
+    pub(crate) kind: Option<ErrorKind>,
+    #[serde(borrow, default)]
+    pub(crate) message: Option<Cow<'a, str>>,
+    #[serde(default)]
+    pub(crate) source: usize,
+}
+
+/// Why a worker is gone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Lost {
+    pub(crate) kind: ErrorKind,
+    pub(crate) message: String,
+}
+
+impl Lost {
+    fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into() }
+    }
+}
+
+/// A live, locked-down worker.
+#[derive(Debug)]
+pub(crate) struct Worker {
+    socket: UnixStream,
+    handle: OwnedFd,
+    pub(crate) pid: i32,
+    memory: Option<File>,
+    processor: Option<File>,
+    limits: Limits,
+    next: u64,
+    buffer: Vec<u8>,
+    outgoing: Vec<u8>,
+    /// CPU time that it had used at its last reply.
+    pub(crate) total_cpu: Duration,
+    /// What its lockdown reported: layer → "" or why it is missing.
+    pub(crate) report: Value,
+}
+
+impl Worker {
+    pub(crate) fn spawn(zygote: &Zygote, role: Role, limits: &Limits) -> Result<Self, SandboxError> {
+        let failed = |reason: String| SandboxError::Worker { doing: "starting", reason };
+        let Forked { socket, handle } = zygote.fork(role)?;
+        socket.set_read_timeout(Some(TICK)).map_err(SandboxError::system("setting a timeout"))?;
+        socket
+            .set_write_timeout(Some(limits.wall + GRACE))
+            .map_err(SandboxError::system("setting a timeout"))?;
+        let pid = pid_of(&handle).unwrap_or(0);
+        let mut worker = Self {
+            socket,
+            handle,
+            pid,
+            memory: File::open(format!("/proc/{pid}/statm")).ok(),
+            processor: File::open(format!("/proc/{pid}/stat")).ok(),
+            limits: limits.clone(),
+            next: 0,
+            buffer: vec![0; 16 << 10],
+            outgoing: Vec::new(),
+            total_cpu: Duration::ZERO,
+            report: Value::Null,
+        };
+        let size = worker.receive(Duration::from_secs(20)).map_err(|lost| failed(lost.message))?;
+        worker.report =
+            serde_json::from_slice(&worker.buffer[4..size]).map_err(|error| failed(error.to_string()))?;
+        Ok(worker)
+    }
+
+    /// Sends a request, given as JSON members, and waits for its reply. After `Err` the worker is dead.
+    pub(crate) fn request(&mut self, members: &str) -> Result<Reply<'_>, Lost> {
+        self.next += 1;
+        let id = self.next;
+        match self.exchange(id, members) {
+            Ok(size) => {
+                // Parsed twice on the way out for the borrow checker's sake would cost; an index does it.
+                let reply: Result<Reply<'_>, _> = serde_json::from_slice(&self.buffer[4..size]);
+                match reply {
+                    Ok(reply) if reply.id == id => {
+                        self.total_cpu = Duration::from_nanos(reply.total);
+                        Ok(reply)
+                    }
+                    Ok(_) | Err(_) => {
+                        kill(&self.handle);
+                        Err(Lost::new(ErrorKind::Protocol, "the worker sent a frame that answers no request"))
+                    }
+                }
+            }
+            Err(lost) => {
+                self.kill();
+                Err(lost)
+            }
+        }
+    }
+
+    fn exchange(&mut self, id: u64, members: &str) -> Result<usize, Lost> {
+        self.check_silent()?;
+        self.outgoing.clear();
+        self.outgoing.extend_from_slice(&[0; 4]);
+        let _ = write!(self.outgoing, "{{\"id\":{id},{members}}}");
+        let length = u32::try_from(self.outgoing.len() - 4)
+            .map_err(|_| Lost::new(ErrorKind::Arguments, "the arguments are too long"))?;
+        self.outgoing[..4].copy_from_slice(&length.to_le_bytes());
+        self.socket.write_all(&self.outgoing).map_err(|error| match error.kind() {
+            IoKind::WouldBlock | IoKind::TimedOut => {
+                Lost::new(ErrorKind::TimeLimit, "the worker takes no input")
+            }
+            _ => Lost::new(ErrorKind::Crash, "the worker died"),
+        })?;
+        self.receive(self.limits.wall + GRACE)
+    }
+
+    /// Nothing may be pending before a request: a frame that nobody asked for is a forged one.
+    fn check_silent(&self) -> Result<(), Lost> {
+        let mut one = [0_u8; 1];
+        let flags = rustix::net::RecvFlags::PEEK | rustix::net::RecvFlags::DONTWAIT;
+        match rustix::net::recv(&self.socket, &mut one, flags) {
+            Err(rustix::io::Errno::AGAIN) => Ok(()),
+            Ok((0, _)) | Err(_) => Err(Lost::new(ErrorKind::Crash, "the worker died")),
+            Ok(_) => Err(Lost::new(ErrorKind::Protocol, "the worker sent a frame that nobody asked for")),
+        }
+    }
+
+    /// Reads one frame into the buffer; returns its end.
+    fn receive(&mut self, patience: Duration) -> Result<usize, Lost> {
+        let began = Instant::now();
+        let most = self.limits.output_bytes * 20 + (1 << 20);
+        let mut filled = 0;
+        loop {
+            match self.socket.read(&mut self.buffer[filled..]) {
+                Ok(0) => return Err(Lost::new(ErrorKind::Crash, "the worker died")),
+                Ok(count) => filled += count,
+                Err(error) if error.kind() == IoKind::Interrupted => {}
+                Err(error) if matches!(error.kind(), IoKind::WouldBlock | IoKind::TimedOut) => {
+                    self.check_limits(began.elapsed(), patience)?;
+                }
+                Err(_) => return Err(Lost::new(ErrorKind::Crash, "the worker died")),
+            }
+            if filled < 4 {
+                continue;
+            }
+            let head = [self.buffer[0], self.buffer[1], self.buffer[2], self.buffer[3]];
+            let size = u32::from_le_bytes(head) as usize + 4;
+            if size > most || filled > size {
+                return Err(Lost::new(ErrorKind::Protocol, "the worker sent a frame that cannot be one"));
+            }
+            if filled == size {
+                return Ok(size);
+            }
+            if size > self.buffer.len() {
+                self.buffer.resize(size, 0);
+            }
+        }
+    }
+
+    fn check_limits(&self, elapsed: Duration, patience: Duration) -> Result<(), Lost> {
+        if elapsed >= patience {
+            return Err(Lost::new(ErrorKind::TimeLimit, "the call used its time"));
+        }
+        if elapsed >= self.limits.cpu + GRACE
+            && let Some(used) = self.cpu_now()
+            && used.saturating_sub(self.total_cpu) >= self.limits.cpu + GRACE
+        {
+            return Err(Lost::new(ErrorKind::CpuLimit, "the call used its CPU time"));
+        }
+        Ok(())
+    }
+
+    /// CPU time by the kernel's count.
+    fn cpu_now(&self) -> Option<Duration> {
+        let mut text = [0_u8; 512];
+        let count = self.processor.as_ref()?.read_at(&mut text, 0).ok()?;
+        let text = std::str::from_utf8(&text[..count]).ok()?;
+        // The name, in parentheses, may hold anything; fields 14 and 15 are the twelfth and thirteenth after it.
+        let mut fields = text.rsplit_once(')')?.1.split_ascii_whitespace().skip(11);
+        let user: u64 = fields.next()?.parse().ok()?;
+        let system: u64 = fields.next()?.parse().ok()?;
+        Some(Duration::from_millis((user + system) * 1000 / rustix::param::clock_ticks_per_second().max(1)))
+    }
+
+    /// Resident memory in bytes, 0 when the kernel does not tell.
+    pub(crate) fn resident(&self) -> u64 {
+        let mut text = [0_u8; 128];
+        let read = self.memory.as_ref().and_then(|file| file.read_at(&mut text, 0).ok());
+        read.and_then(|count| std::str::from_utf8(&text[..count]).ok())
+            .and_then(|text| text.split_ascii_whitespace().nth(1))
+            .and_then(|pages| pages.parse::<u64>().ok())
+            .map_or(0, |pages| pages * PAGE)
+    }
+
+    pub(crate) fn kill(&mut self) {
+        kill(&self.handle);
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// Kills and waits until the kernel says that it is over.
+fn kill(handle: &OwnedFd) {
+    let _ = rustix::process::pidfd_send_signal(handle, rustix::process::Signal::KILL);
+    let patience = rustix::event::Timespec { tv_sec: 5, tv_nsec: 0 };
+    let _ = rustix::event::poll(&mut [PollFd::new(handle, PollFlags::IN)], Some(&patience));
+}
+
+/// The process number behind a pidfd, as this process's `/proc` counts.
+fn pid_of(handle: &OwnedFd) -> Option<i32> {
+    let text = std::fs::read_to_string(format!("/proc/self/fdinfo/{}", handle.as_raw_fd())).ok()?;
+    text.lines().find_map(|line| line.strip_prefix("Pid:"))?.trim().parse().ok()
+}
