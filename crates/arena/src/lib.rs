@@ -10,10 +10,13 @@
 mod answer;
 mod arena;
 mod call;
+pub mod distractors;
+pub mod embed;
 mod episode;
 pub mod gates;
 mod gold;
 pub mod hand;
+pub mod published;
 mod reward;
 
 pub use answer::refusal;

@@ -6,12 +6,13 @@
 
 use super::guess::guess_value;
 use super::{PublishedError, PublishedRow, read_published};
-use crate::arena::Runtime;
+use crate::arena::{ArenaError, Runtime};
 use astra_protocol::value::text::is_cjk;
 use astra_protocol::{
     ARENA_VERSION, ArenaSpec, ArenaTool, Comparator, Evidence, Goal, GoalKind, IsolationClass, Message,
     Provenance, Value, topology_of,
 };
+use astra_sandbox::SandboxError;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
 use std::path::Path;
@@ -96,10 +97,10 @@ pub fn import_published(
         match outcome {
             Err(rejected) => import.rejected.push(rejected),
             Ok(mut imported) => {
-                let loaded = runtime.map(|runtime| runtime.load(imported.spec.clone(), &[]));
-                if let Some(Err(error)) = loaded {
-                    let defect =
-                        Defect { gate: "schema".into(), detail: format!("the arena does not load: {error}") };
+                if let Some(error) =
+                    runtime.map(|runtime| load_failure(runtime, &imported.spec)).transpose()?.flatten()
+                {
+                    let defect = Defect { gate: "schema".into(), detail: error };
                     note(&mut imported.spec, &defect);
                     imported.defects.push(defect);
                 }
@@ -108,6 +109,36 @@ pub fn import_published(
         }
     }
     Ok(import)
+}
+
+/// Why the arena's code does not load, if it does not. Module bodies run when a session opens, so one is opened.
+fn load_failure(runtime: &Runtime, spec: &ArenaSpec) -> Result<Option<String>, ArenaError> {
+    let opened = runtime.load(spec.clone(), &[]).and_then(|arena| {
+        let session = runtime.engine().open(&arena.loaded, 0)?;
+        runtime.engine().close(session);
+        Ok(())
+    });
+    match opened {
+        Ok(()) => Ok(None),
+        Err(ArenaError::Sandbox(error)) => match error {
+            SandboxError::Compile { .. }
+            | SandboxError::EntryMissing { .. }
+            | SandboxError::Body { .. }
+            | SandboxError::Input { .. } => Ok(Some(format!("code does not load: {error}"))),
+            SandboxError::PythonMissing { .. }
+            | SandboxError::PythonTooOld { .. }
+            | SandboxError::PythonUnusable { .. }
+            | SandboxError::ProtectionMissing { .. }
+            | SandboxError::UnknownTool { .. }
+            | SandboxError::RebuildMismatch { .. }
+            | SandboxError::ForeignSession
+            | SandboxError::Worker { .. }
+            | SandboxError::System { .. } => Err(error.into()),
+        },
+        Err(error @ (ArenaError::Spec(_) | ArenaError::Schema { .. } | ArenaError::MissingData { .. })) => {
+            Ok(Some(error.to_string()))
+        }
+    }
 }
 
 /// Turns one row into an unproven arena. `at` is its number, for the report and the provenance.
@@ -200,7 +231,10 @@ fn tools(row: &PublishedRow, defects: &mut Defects) -> Vec<ArenaTool> {
             defects.add("schema", format!("two tools are named `{}`", doc.name));
         }
         if !valid_name(&doc.name) {
-            defects.add("schema", format!("`{}` is not a tool name ([A-Za-z0-9_-], at most 64)", doc.name));
+            defects.add(
+                "schema",
+                format!("tool name `{}` is not 1–64 of letters, digits, `_` and `-`", doc.name),
+            );
         }
         let mut sources = row.tool_dict.iter().filter(|(name, _)| *name == doc.name).map(|(_, code)| code);
         // The n-th tool of a name has the n-th source of that name, or the only one.

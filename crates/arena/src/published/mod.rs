@@ -70,6 +70,9 @@ pub enum PublishedError {
         /// What to do.
         hint: String,
     },
+    /// The sandbox failed while code was tried; it says nothing about the rows.
+    #[error(transparent)]
+    Arena(#[from] crate::ArenaError),
     /// The format cannot carry the arena.
     #[error("the published format cannot carry this arena: {reason}")]
     Refused {
@@ -85,7 +88,7 @@ impl PublishedError {
             Self::File { hint, .. } | Self::Record { hint, .. } | Self::Column { hint, .. } => {
                 vec![hint.clone()]
             }
-            Self::Io { .. } | Self::Refused { .. } => Vec::new(),
+            Self::Io { .. } | Self::Refused { .. } | Self::Arena(_) => Vec::new(),
         }
     }
 
@@ -94,7 +97,7 @@ impl PublishedError {
         match self {
             Self::Record { row, .. } => Some((*row, None)),
             Self::Column { row, column, .. } => Some((*row, Some(column))),
-            Self::Io { .. } | Self::File { .. } | Self::Refused { .. } => None,
+            Self::Io { .. } | Self::File { .. } | Self::Refused { .. } | Self::Arena(_) => None,
         }
     }
 }
