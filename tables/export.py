@@ -7,8 +7,7 @@ Run it in a virtual environment; a second run gives the same bytes:
 
 It copies columns and renames them so that the unit stands in the name; the only derived columns are the nuclide's
 label (symbol and mass number), the half-life with its unit, decimal degrees, and the offset changes, which come from
-the time-zone files themselves. It judges nothing, and rounds only beyond the
-14th digit.
+the time-zone files themselves. It judges nothing, and rounds only beyond the 14th digit.
 """
 
 import csv
@@ -29,7 +28,7 @@ CHEMISTRY = {
             e.atomic_weight AS atomic_weight_da, e.density AS density_g_per_cm3,
             CASE WHEN p.is_transition THEN NULL ELSE p.melting_point END AS melting_point_k,
             CASE WHEN p.is_sublimation_point THEN NULL ELSE p.boiling_point END AS boiling_point_k,
-            e.electron_affinity AS electron_affinity_ev, e.en_pauling AS electronegativity_pauling,
+            e.electron_affinity AS electron_affinity_ev, e.en_pauling AS pauling_electronegativity,
             e.covalent_radius_pyykko AS single_bond_covalent_radius_pm, e.vdw_radius AS van_der_waals_radius_pm,
             e.specific_heat_capacity AS specific_heat_capacity_j_per_g_k,
             e.thermal_conductivity AS thermal_conductivity_w_per_m_k,
@@ -138,7 +137,7 @@ def export_time_zones(folder):
         changes += [[zone, *change] for change in offset_changes(zone)]
     write(folder / "time_zones.csv",
           ["zone", "country_code", "latitude_degrees", "longitude_degrees", "january_2024_utc_offset_minutes",
-           "july_2024_utc_offset_minutes", "area_covered"], zones)
+           "july_2024_utc_offset_minutes", "coverage"], zones)
     write(folder / "offset_changes.csv",
           ["offset_change_id", "zone", "changed_at_utc", "offset_before_minutes", "offset_after_minutes"],
           [[number, *change] for number, change in enumerate(changes, 1)])

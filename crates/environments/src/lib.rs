@@ -1,1 +1,23 @@
-//! (empty)
+//! From related tables to arenas: questions with exact answers, tools that compute them, and nothing invented.
+//!
+//! [`TableGroup::read`] infers types, keys, labels and links of a folder of CSV files; [`Generator`] draws questions
+//! as DAGs of lookups, hops and counts, writes each as one request, writes the tools and their code, and assembles an
+//! [`ArenaSpec`](astra_protocol::ArenaSpec) with its gold calls, goals and closed data. A [`Candidate`] is not
+//! published: whoever calls this runs the gates and writes what passes.
+//!
+//! It calls no language model, runs no Python and writes no file.
+
+mod draw;
+mod error;
+mod generate;
+mod phrase;
+mod plan;
+mod publish;
+mod routes;
+mod subset;
+mod tables;
+mod tools;
+
+pub use error::Error;
+pub use generate::{Candidate, Discarded, GenerateOptions, Generator, generate};
+pub use tables::TableGroup;

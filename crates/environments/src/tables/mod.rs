@@ -1,0 +1,181 @@
+//! A group of related tables in memory, with what was inferred about them: types, keys, labels and links.
+//!
+//! Cells are kept by column, because inference reads columns and an arena takes few rows. Nothing here is random and
+//! nothing is a guess that later stages must repeat: they ask the [`TableGroup`].
+
+mod infer;
+mod read;
+mod words;
+
+pub(crate) use read::read_group;
+pub(crate) use words::{Noun, article};
+
+use serde_json::{Number, Value as Json};
+use std::fmt::Write as _;
+
+/// Related tables of one source.
+#[derive(Debug)]
+pub struct TableGroup {
+    /// Folder name, also the arenas' domain.
+    pub name: String,
+    /// What the tables are about, in words that fit "a note about …".
+    pub title: String,
+    /// Where the facts come from.
+    pub source: Option<String>,
+    /// Licence of the facts.
+    pub license: Option<String>,
+    pub(crate) tables: Vec<Table>,
+    pub(crate) links: Vec<Link>,
+}
+
+/// One table.
+#[derive(Debug)]
+pub(crate) struct Table {
+    pub(crate) name: String,
+    pub(crate) noun: Noun,
+    pub(crate) columns: Vec<Column>,
+    pub(crate) rows: usize,
+    /// Column that identifies a row in the source.
+    pub(crate) key: Option<usize>,
+    /// Column that names a row for people.
+    pub(crate) label: Option<usize>,
+    /// Rows whose label belongs to no other row, so that a person can mean just this one by it.
+    pub(crate) nameable: Vec<usize>,
+}
+
+/// One column.
+#[derive(Debug)]
+pub(crate) struct Column {
+    pub(crate) name: String,
+    pub(crate) kind: Kind,
+    pub(crate) role: Role,
+    /// The name in words, without unit.
+    pub(crate) words: String,
+    /// Unit, from the end of the name.
+    pub(crate) unit: Option<&'static str>,
+    pub(crate) cells: Vec<Cell>,
+    /// Distinct non-empty values.
+    pub(crate) distinct: usize,
+    /// Share of the most frequent value among all rows, empty ones included as a value.
+    pub(crate) mode_share: f64,
+}
+
+/// Type of a column's non-empty cells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Bool,
+    Integer,
+    Real,
+    Date,
+    Text,
+}
+
+/// What a column is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// Identifies the row and means nothing else.
+    Surrogate,
+    /// Identifies the row and is a fact, like an atomic number.
+    NaturalKey,
+    /// Names the row.
+    Label,
+    /// Refers to a row of another table.
+    Link,
+    /// A fact.
+    Fact,
+}
+
+/// One cell.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Cell {
+    Empty,
+    Bool(bool),
+    Number(Number),
+    Text(Box<str>),
+}
+
+/// A foreign key.
+#[derive(Debug)]
+pub(crate) struct Link {
+    pub(crate) child: usize,
+    pub(crate) column: usize,
+    pub(crate) parent: usize,
+    /// What the parent is to the child, in words: `element`, `origin airport`.
+    pub(crate) role: String,
+    /// Whether the role is just the parent's noun, so that the child "belongs to" it.
+    pub(crate) belongs: bool,
+    /// Name of the field that holds the parent's id in what tools return.
+    pub(crate) field: String,
+    /// Parent row of each child row.
+    pub(crate) parents: Vec<Option<u32>>,
+    /// Child rows of each parent row.
+    pub(crate) children: Vec<Vec<u32>>,
+}
+
+impl Cell {
+    pub(crate) fn json(&self) -> Json {
+        match self {
+            Self::Empty => Json::Null,
+            Self::Bool(value) => Json::Bool(*value),
+            Self::Number(value) => Json::Number(value.clone()),
+            Self::Text(value) => Json::String(value.to_string()),
+        }
+    }
+
+    pub(crate) fn text(&self) -> Option<&str> {
+        match self {
+            Self::Text(value) => Some(value),
+            Self::Empty | Self::Bool(_) | Self::Number(_) => None,
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        *self == Self::Empty
+    }
+}
+
+impl Table {
+    pub(crate) fn label_of(&self, row: usize) -> &str {
+        self.label.and_then(|label| self.columns[label].cells[row].text()).unwrap_or_default()
+    }
+}
+
+impl TableGroup {
+    /// Reads every `.csv` file of a folder and infers how the tables hang together.
+    pub fn read(folder: &std::path::Path) -> Result<Self, crate::Error> {
+        read_group(folder)
+    }
+
+    /// What was inferred, for people: one paragraph per table.
+    pub fn explain(&self) -> String {
+        let mut out = String::new();
+        for (at, table) in self.tables.iter().enumerate() {
+            let name = |column: Option<usize>| column.map_or("none", |c| table.columns[c].name.as_str());
+            // Writing to a string cannot fail.
+            let _ = writeln!(
+                out,
+                "{}: {} rows, key {}, label {}",
+                table.name,
+                table.rows,
+                name(table.key),
+                name(table.label)
+            );
+            for (number, column) in table.columns.iter().enumerate() {
+                let kind = match column.kind {
+                    Kind::Bool => "bool",
+                    Kind::Integer => "integer",
+                    Kind::Real => "real",
+                    Kind::Date => "date",
+                    Kind::Text => "text",
+                };
+                let link = self.links.iter().find(|link| link.child == at && link.column == number);
+                let target =
+                    link.map_or(String::new(), |link| format!(" -> {}", self.tables[link.parent].name));
+                let unit = column.unit.map_or(String::new(), |unit| format!(" [{unit}]"));
+                let _ =
+                    writeln!(out, "  {}: {kind}, {} distinct{unit}{target}", column.name, column.distinct);
+            }
+        }
+        out
+    }
+}
