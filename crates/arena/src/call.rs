@@ -1,6 +1,6 @@
 //! One tool call inside an episode: what it was, what came of it, what the agent reads.
 
-use astra_protocol::{ContentId, ToolCall, value::text};
+use astra_protocol::{ContentId, ToolCall};
 use astra_sandbox::{CallOutcome, ErrorKind};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
@@ -122,9 +122,4 @@ pub(crate) fn same_arguments<'a>(
         (None, None) => true,
         (Some(_), None) | (None, Some(_)) => false,
     })
-}
-
-/// Whether a text holds nothing but white space once normalised.
-pub(crate) fn is_blank(message: &str) -> bool {
-    text::normalise(message).is_empty()
 }

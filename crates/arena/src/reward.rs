@@ -18,7 +18,7 @@ use serde_json::{Map, Value as Json};
 use std::collections::BTreeSet;
 
 /// Weight of F1 in [`RewardVariant::F1Answer`].
-pub const F1_ANSWER_LAMBDA: f64 = 0.7;
+pub(crate) const F1_ANSWER_LAMBDA: f64 = 0.7;
 
 /// Which number the trainer sees. Components are recorded for all of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -158,6 +158,9 @@ pub(crate) fn nothing_earns_nothing(
             let earned = score.f1.measured().unwrap_or(f64::NAN);
             failures.push(format!("the {policy} policy earns {earned}, not {expected}"));
         }
+        if let Some(credit) = score.credits.first() {
+            failures.push(format!("goal is reached by the {policy} policy: `{}`", credit.goal));
+        }
     }
     Ok(failures)
 }

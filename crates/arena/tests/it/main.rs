@@ -1,0 +1,6 @@
+//! Integration tests of arenas on the real sandbox.
+
+mod gates;
+mod mixed_up;
+mod reward;
+mod worlds;
