@@ -115,10 +115,10 @@ impl<'a> Generator<'a> {
 }
 
 /// Candidates from a group of tables in order of their index; never ends. See [`Generator`] for threads.
-pub fn generate(
-    group: &TableGroup,
+pub fn generate<'a>(
+    group: &'a TableGroup,
     options: &GenerateOptions,
-) -> Result<impl Iterator<Item = Result<Candidate, Discarded>>, Error> {
+) -> Result<impl Iterator<Item = Result<Candidate, Discarded>> + use<'a>, Error> {
     let generator = Generator::new(group, options.clone())?;
     Ok((0..).map(move |index| generator.candidate(index)))
 }

@@ -275,23 +275,19 @@ impl English<'_> {
 
     fn total(&self, draw: &mut Draw) -> String {
         let pair = self.pair();
-        match (&self.plan.end, self.plan.path.hops.is_empty()) {
-            (End::Count { link, .. }, true) => {
-                let children = self.children(*link, self.plan.filter.as_ref());
-                match draw.below(3) {
-                    0 => format!("How many {children} are on record for {pair} together?"),
-                    1 => format!("Taking {pair} together, how many {children} do the records hold?"),
-                    _ => format!("I need one combined figure: the {children} on record for {pair}."),
-                }
-            }
-            _ => {
-                let measure = self.measure();
-                match draw.below(3) {
-                    0 => format!("For {pair}, what does the {measure} add up to?"),
-                    1 => format!("Take {pair}, and give me the {measure}, added together."),
-                    _ => format!("What total do {pair} reach if you add up the {measure}?"),
-                }
-            }
+        if let (End::Count { link, .. }, true) = (&self.plan.end, self.plan.path.hops.is_empty()) {
+            let children = self.children(*link, self.plan.filter.as_ref());
+            return match draw.below(3) {
+                0 => format!("How many {children} are on record for {pair} together?"),
+                1 => format!("Taking {pair} together, how many {children} do the records hold?"),
+                _ => format!("I need one combined figure: the {children} on record for {pair}."),
+            };
+        }
+        let measure = self.measure();
+        match draw.below(3) {
+            0 => format!("For {pair}, what does the {measure} add up to?"),
+            1 => format!("Take {pair}, and give me the {measure}, added together."),
+            _ => format!("What total do {pair} reach if you add up the {measure}?"),
         }
     }
 

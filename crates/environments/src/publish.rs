@@ -122,9 +122,10 @@ fn leak(request: &str, values: &[Value], tools: &[ArenaTool]) -> Option<String> 
 
 /// Whether a value is long enough that finding it in a text is no accident.
 fn substantial(value: &Value) -> bool {
-    match value {
-        Value::Number { value, .. } => value.to_string().chars().filter(char::is_ascii_digit).count() >= 3,
-        other => other.to_json().as_str().is_none_or(|text| text.chars().count() >= 4),
+    match value.to_json() {
+        Json::Number(number) => number.to_string().chars().filter(char::is_ascii_digit).count() >= 3,
+        Json::String(text) => text.chars().count() >= 4,
+        Json::Null | Json::Bool(_) | Json::Array(_) | Json::Object(_) => true,
     }
 }
 
@@ -170,12 +171,12 @@ impl Builder<'_> {
             Read::Field(column) => self.group().tables[step.table].columns[column].kind == Kind::Date,
             Read::Id | Read::Parent(_) | Read::Count { .. } => false,
         };
-        match json {
-            Json::Null => None,
-            Json::String(value) if dated => Some(Value::Date { value }),
-            other => Some(Value::from_json(&other)),
-        }
-        .filter(|value| value.defect().is_none())
+        let value = match (json.as_str(), dated) {
+            (Some(text), true) => Value::Date { value: text.to_owned() },
+            // Null becomes an empty text, which is a defect.
+            _ => Value::from_json(&json),
+        };
+        value.defect().is_none().then_some(value)
     }
 
     fn answer(&self, values: &[Value]) -> Result<Value, String> {
@@ -269,7 +270,7 @@ impl Builder<'_> {
             .enumerate()
             .map(|(at, step)| GoldCall {
                 id: call_id(at),
-                tool: self.calls.tool_name(self.calls.kind(step)),
+                tool: self.calls.tool_name(Calls::kind(step)),
                 arguments: self.calls.arguments(step, reference),
             })
             .collect()
@@ -286,7 +287,7 @@ impl Builder<'_> {
                     Subject::Result(earlier) => vec![format!("g{}", earlier + 1)],
                 },
                 kind: GoalKind::Returns {
-                    tool: self.calls.tool_name(self.calls.kind(step)),
+                    tool: self.calls.tool_name(Calls::kind(step)),
                     path: self.calls.path(step),
                     value: values[at].clone(),
                     gold: Some(call_id(at)),
@@ -322,10 +323,8 @@ fn call_id(step: usize) -> String {
 }
 
 fn decimal(value: &Value) -> Result<Decimal, String> {
-    let text = match value {
-        Value::Number { value, .. } => value.to_string(),
-        _ => return Err("only numbers can be compared".into()),
-    };
+    let Value::Number { value, .. } = value else { return Err("only numbers can be computed with".into()) };
+    let text = value.to_string();
     let parsed = text.parse::<Decimal>().or_else(|_| Decimal::from_scientific(&text));
     parsed.map_err(|_| format!("`{text}` has too many digits to compute with"))
 }

@@ -130,10 +130,10 @@ fn header(path: &Path, line: u64, record: &csv::ByteRecord) -> Result<Vec<String
 fn csv_error(path: &Path, error: csv::Error) -> Error {
     let line = error.position().map_or(0, csv::Position::line);
     let message = error.to_string();
-    match error.into_kind() {
-        csv::ErrorKind::Io(source) => Error::Read { path: path.to_owned(), source },
-        _ => Error::Csv { path: path.to_owned(), line, message },
+    if let csv::ErrorKind::Io(source) = error.into_kind() {
+        return Error::Read { path: path.to_owned(), source };
     }
+    Error::Csv { path: path.to_owned(), line, message }
 }
 
 /// Type of a column from its non-empty cells.

@@ -119,7 +119,7 @@ pub(super) fn get(property: PropertyNames, holes: Holes) -> String {
 
 /// A count of the rows that refer to a parent, given by id or by name, of some kind or of any.
 pub(super) fn count(by_name: Option<&str>, filters: &[&str], holes: Holes) -> String {
-    let parameters: String = filters.iter().map(|filter| format!(", {filter}=None")).collect();
+    let parameters: String = filters.iter().flat_map(|filter| [", ", filter, "=None"]).collect();
     let narrowed: String = filters.iter().map(|filter| fill(FILTER, &[("filter", filter)])).collect();
     let (resolve, by) = by_name.map_or((BY_ID, "id"), |label| (BY_NAME, label));
     let template = fill(

@@ -54,7 +54,7 @@ fn identifier(words: &str) -> String {
 
 impl Calls<'_> {
     /// What kind of tool a step calls.
-    pub(crate) fn kind(&self, step: &Step) -> ToolKind {
+    pub(crate) fn kind(step: &Step) -> ToolKind {
         match (&step.read, step.subject) {
             (Read::Id, _) => ToolKind::Search { table: step.table },
             (Read::Count { link, .. }, Subject::Named) => ToolKind::Count { link: *link, by: By::Name },
@@ -67,7 +67,7 @@ impl Calls<'_> {
     /// The plan's kinds of tools, in the order of their first use.
     pub(crate) fn kinds(&self) -> Vec<ToolKind> {
         let mut kinds = Vec::new();
-        for kind in self.plan.steps.iter().map(|step| self.kind(step)) {
+        for kind in self.plan.steps.iter().map(Self::kind) {
             if !kinds.contains(&kind) {
                 kinds.push(kind);
             }
@@ -145,7 +145,7 @@ impl Calls<'_> {
             Subject::Named => json!(self.group.tables[step.table].label_of(step.row)),
             Subject::Result(earlier) => json!({"$ref": reference(earlier)}),
         };
-        arguments.insert(self.subject_parameter(self.kind(step)), subject);
+        arguments.insert(self.subject_parameter(Self::kind(step)), subject);
         if self.plan.detail == Detail::Property
             && let Some(field) = self.field(step)
         {
@@ -164,7 +164,7 @@ impl Calls<'_> {
 
     /// Name of the argument that takes the step's subject.
     pub(crate) fn subject_argument(&self, step: &Step) -> String {
-        self.subject_parameter(self.kind(step))
+        self.subject_parameter(Self::kind(step))
     }
 
     /// The names of a record's fields that a property call may ask for.

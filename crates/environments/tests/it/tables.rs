@@ -1,0 +1,131 @@
+//! What is read from CSV files, what is inferred about them, and how refusals read.
+
+use super::shipped;
+use astra_environments::{Error, GenerateOptions, Generator, TableGroup};
+use std::path::Path;
+
+type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error>>;
+
+fn folder(files: &[(&str, &[u8])]) -> Result<tempfile::TempDir> {
+    let folder = tempfile::tempdir()?;
+    for (name, bytes) in files {
+        std::fs::write(folder.path().join(name), bytes)?;
+    }
+    Ok(folder)
+}
+
+/// The refusal of one file `t.csv`, with the folder's path taken out, and its hints.
+fn refusal(bytes: &[u8]) -> Result<(String, Vec<String>)> {
+    let folder = folder(&[("t.csv", bytes)])?;
+    match TableGroup::read(folder.path()) {
+        Ok(group) => Err(format!("it was read: {}", group.explain()).into()),
+        Err(error) => Ok((text(&error, folder.path()), error.hints())),
+    }
+}
+
+fn text(error: &Error, folder: &Path) -> String {
+    error.to_string().replace(&format!("{}/", folder.display()), "")
+}
+
+#[test]
+fn shipped_chemistry_is_understood() {
+    let explained = TableGroup::read(&shipped("chemistry")).unwrap().explain();
+    for line in [
+        "elements: 118 rows, key atomic_number, label name",
+        "  group_number: integer, 18 distinct -> groups",
+        "  series_id: integer, 10 distinct -> series",
+        "  density_g_per_cm3: real, 115 distinct [g/cm³]",
+        "  is_radioactive: bool, 2 distinct",
+        "isotopes: 3557 rows, key isotope_id, label nuclide",
+        "  atomic_number: integer, 118 distinct -> elements",
+        "decay_modes: 4027 rows, key decay_mode_id, label none",
+        "  isotope_id: integer, 2858 distinct -> isotopes",
+    ] {
+        assert!(explained.lines().any(|found| found == line), "`{line}` is not in:\n{explained}");
+    }
+}
+
+#[test]
+fn shipped_time_zones_are_understood_and_name_their_source() {
+    let group = TableGroup::read(&shipped("time_zones")).unwrap();
+    let explained = group.explain();
+    for line in [
+        "time_zones: 418 rows, key zone, label zone",
+        "  country_code: text, 247 distinct -> countries",
+        "  zone: text, 92 distinct -> time_zones",
+    ] {
+        assert!(explained.lines().any(|found| found == line), "`{line}` is not in:\n{explained}");
+    }
+    assert_eq!(group.title, "time zones of the world");
+    assert!(group.source.unwrap().contains("tzdata"));
+    assert!(group.license.unwrap().contains("public domain"));
+}
+
+#[test]
+fn quotes_bom_and_empty_cells_are_read() {
+    let files: [(&str, &[u8]); 2] = [
+        ("shops.csv", b"\xEF\xBB\xBFShop Id,Name,Opened\n1,\"Smith, \"\"Sons\"\"\",2001-02-03\n2,\"two\nlines\",\n3,Corner,2010-05-06\n"),
+        ("orders.csv", b"id,shop_id,total_eur\n1,1,2.50\n2,1,3\n3,3,\n"),
+    ];
+    let folder = folder(&files).unwrap();
+    let explained = TableGroup::read(folder.path()).unwrap().explain();
+    insta::assert_snapshot!(explained, @r"
+    orders: 3 rows, key id, label none
+      id: integer, 3 distinct
+      shop_id: integer, 2 distinct -> shops
+      total_eur: real, 2 distinct [euros]
+    shops: 3 rows, key shop_id, label name
+      shop_id: integer, 3 distinct
+      name: text, 3 distinct
+      opened: date, 2 distinct
+    ");
+}
+
+#[test]
+fn codes_with_leading_zeros_stay_text() {
+    let folder = folder(&[("t.csv", b"code,x\n007,1\n010,2\n")]).unwrap();
+    assert!(TableGroup::read(folder.path()).unwrap().explain().contains("code: text"));
+}
+
+#[test]
+fn equal_numbers_without_a_telling_name_are_no_link() {
+    let files: [(&str, &[u8]); 2] =
+        [("a.csv", b"id,name\n1,Anna\n2,Berta\n3,Clara\n"), ("b.csv", b"id,rank\n10,1\n11,2\n12,3\n")];
+    let folder = folder(&files).unwrap();
+    let explained = TableGroup::read(folder.path()).unwrap().explain();
+    assert!(!explained.contains("->"), "{explained}");
+}
+
+#[test]
+fn refusals_name_file_line_and_column() {
+    let said = |bytes: &[u8]| refusal(bytes).unwrap();
+    insta::assert_snapshot!(said(b"a,b,A\n1,2,3\n").0, @"t.csv:1: column `a` stands in the header twice (columns 1 and 3)");
+    insta::assert_snapshot!(said(b"a,,c\n1,2,3\n").0, @"t.csv:1: column 2 has no name in the header");
+    insta::assert_snapshot!(said(b"a,b\n1,2\n\"x\ny\",2\n1,2,3\n").0, @"t.csv:5: the row has 3 cells, and the header has 2");
+    insta::assert_snapshot!(said(b"a,b\n1,\xFF\n").0, @"t.csv:2: column `b` is not valid UTF-8");
+    insta::assert_snapshot!(said(b"a,b\n").0, @"t.csv:2: the table has no rows");
+    insta::assert_snapshot!(said(b"").0, @"t.csv:1: the table has no header");
+    let huge = [b"a,b\n1,\"".as_slice(), &[b'x'; 70_000], b"\"\n"].concat();
+    insta::assert_snapshot!(said(&huge).0, @"t.csv:2: column `b` holds a cell of 70000 bytes");
+    for bytes in [b"a,b\n1\n".as_slice(), b"a,a\n1,2\n", b"\xFF\n1\n"] {
+        assert!(!said(bytes).1.is_empty(), "every refusal comes with a hint");
+    }
+}
+
+#[test]
+fn folders_without_tables_are_refused() {
+    let empty = folder(&[("notes.txt", b"hello")]).unwrap();
+    let error = TableGroup::read(empty.path()).unwrap_err();
+    assert!(matches!(error, Error::NoTables { .. }), "{error}");
+    let missing = TableGroup::read(&empty.path().join("nowhere")).unwrap_err();
+    assert!(matches!(missing, Error::Read { .. }), "{missing}");
+}
+
+#[test]
+fn tables_without_anything_to_ask_say_why() {
+    let folder = folder(&[("facts.csv", b"id,flag\n1,true\n2,false\n3,true\n")]).unwrap();
+    let group = TableGroup::read(folder.path()).unwrap();
+    let error = Generator::new(&group, GenerateOptions::default()).unwrap_err();
+    let said = error.to_string();
+    assert!(said.contains("`facts` has no column of distinct names"), "{said}");
+}
