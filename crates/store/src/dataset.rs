@@ -196,7 +196,11 @@ pub fn parse_document(
 }
 
 fn read_document(file: &Path) -> Result<ArenaSpec, StoreError> {
-    let text = read_bounded(file).map_err(StoreError::io("read", file))?;
+    let bytes = read_bounded(file).map_err(StoreError::io("read", file))?;
+    let text = String::from_utf8(bytes).map_err(|error| not_utf8(file, &error))?;
+    if text.trim_matches(['\u{feff}', ' ', '\t', '\r', '\n']).is_empty() {
+        return Err(StoreError::EmptyFile { file: file.to_owned() });
+    }
     let folder = file.parent().unwrap_or(Path::new("."));
     parse_document(&text, |name| read_code(folder, name)).map_err(|error| match error {
         DocumentError::Code { field, name, why } => {
@@ -210,10 +214,18 @@ fn read_document(file: &Path) -> Result<ArenaSpec, StoreError> {
         },
         DocumentError::Spec(error) => StoreError::Document {
             file: file.to_owned(),
-            message: error.to_string().replace(" at line 1 column ", ", character "),
+            // The arena was parsed from its compact form, whose columns nobody can look up.
+            message: error.to_string().split(" at line 1 column ").next().unwrap_or_default().to_owned(),
             source: Box::new(error),
         },
     })
+}
+
+fn not_utf8(file: &Path, error: &std::string::FromUtf8Error) -> StoreError {
+    let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+    let line = valid.split(|byte| *byte == b'\n').count();
+    let at = 1 + valid.iter().rev().take_while(|byte| **byte != b'\n').count();
+    StoreError::NotUtf8 { file: file.to_owned(), line, at }
 }
 
 /// The text of `name`, which must stay inside `folder` even after links are followed.
@@ -230,18 +242,18 @@ fn read_code(folder: &Path, name: &str) -> Result<String, String> {
     if !file.starts_with(&root) {
         return Err(outside());
     }
-    read_bounded(&file).map_err(unreadable)
+    String::from_utf8(read_bounded(&file).map_err(unreadable)?).map_err(|_| "is not valid UTF-8".to_owned())
 }
 
-fn read_bounded(file: &Path) -> std::io::Result<String> {
+fn read_bounded(file: &Path) -> std::io::Result<Vec<u8>> {
     use std::io::Read;
-    let mut text = String::new();
-    let read = std::fs::File::open(file)?.take(MAX_DOCUMENT_BYTES + 1).read_to_string(&mut text)?;
+    let mut bytes = Vec::new();
+    let read = std::fs::File::open(file)?.take(MAX_DOCUMENT_BYTES + 1).read_to_end(&mut bytes)?;
     if read as u64 > MAX_DOCUMENT_BYTES {
         let error = format!("it is larger than {MAX_DOCUMENT_BYTES} bytes");
         return Err(std::io::Error::new(std::io::ErrorKind::FileTooLarge, error));
     }
-    Ok(text)
+    Ok(bytes)
 }
 
 /// Streams the traces of a JSON Lines file.

@@ -208,6 +208,9 @@ impl StoreError {
                 one("free some space and run the same command with `--resume`")
             }
             Self::Io { .. } | Self::Unserialisable { .. } | Self::Thread { .. } => Vec::new(),
+            Self::Record { message, .. } if message.contains("EOF while parsing") => {
+                one("a pretty-printed arena goes into a file of its own that ends in `.json`")
+            }
             Self::Record { .. } => one("each line is one JSON object; field lists are in `docs/`"),
             Self::NotUtf8 { .. } => one("save the file as UTF-8"),
             Self::CutOff { .. } => {

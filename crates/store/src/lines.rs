@@ -252,6 +252,7 @@ pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::strategy::Strategy as _;
     use serde::Deserialize;
 
     #[derive(Debug, PartialEq, Serialize, Deserialize)]
@@ -310,6 +311,24 @@ mod tests {
     fn a_byte_order_mark_and_dos_line_ends_are_read() {
         let rows = read(b"\xef\xbb\xbf{\"name\":\"a\",\"size\":1}\r\n{\"name\":\"b\",\"size\":2}\r\n");
         assert_eq!(rows.into_iter().filter_map(Result::ok).count(), 2);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn every_line_of_any_bytes_gives_one_result(
+            bytes in "([a-z0-9{}\"\\\\:,\\[\\] ]|\n|\r|\u{feff}|é){0,60}".prop_map(String::into_bytes),
+            noise in proptest::collection::vec((0..60_usize, proptest::prelude::any::<u8>()), 0..4),
+        ) {
+            use proptest::prelude::*;
+            let mut bytes = bytes;
+            for (at, byte) in noise {
+                if let Some(place) = bytes.get_mut(at) {
+                    *place = byte;
+                }
+            }
+            let lines = bytes.split_inclusive(|byte| *byte == b'\n').count().max(1);
+            prop_assert_eq!(read(&bytes).len(), lines);
+        }
     }
 
     #[test]

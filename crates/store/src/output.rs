@@ -108,7 +108,7 @@ enum Decision {
 }
 
 /// Identity of an input in this run: hash of its id and of how many equal ids came before. Half a hash is plenty
-/// against accidents and keeps a million of them in 16 MB.
+/// against accidents, and a million of them take tens of megabytes whatever the ids.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Key(u128);
 

@@ -110,6 +110,17 @@ fn errors_in_hand_written_arenas_name_line_or_field() {
         open_arenas(&file).unwrap_err().to_string()
     };
     assert!(error_of("{\n  \"version\": 1,\n  oops\n}").contains("one.json:3: "));
+    assert!(error_of(" \n").contains("one.json:1: the file is empty"));
+    let mut wrong = arena("a");
+    wrong["goals"][0]["kind"]["gold"] = json!("c9");
+    assert!(
+        error_of(&format!("{wrong:#}")).ends_with("field `goals[0].kind.gold`: there is no gold call `c9`")
+    );
+    wrong["goals"] = json!(7);
+    let message = error_of(&format!("{wrong:#}"));
+    assert!(message.ends_with("field `goals`: invalid type: integer `7`, expected a sequence"), "{message}");
+    std::fs::write(&file, b"{\n \"a\": \"\xff\"}").unwrap();
+    assert!(open_arenas(&file).unwrap_err().to_string().contains("one.json:2: byte 8 of the line"));
     assert!(error_of(&hand_written(&json!({"path": "f.py"}))).contains("field `tools[0].code`"));
     assert!(error_of(&hand_written(&json!({"file": "f.py", "more": 1}))).contains("field `tools[0].code`"));
     let parsed = parse_document(&hand_written(&json!({"file": "f.py"})), |name| Ok(format!("# {name}")));
