@@ -329,13 +329,13 @@ impl Shared {
             record.text = error_text("unavailable", "the service is temporarily unavailable, try again");
         } else if let Some(tool) = own.or_else(|| distractor.and_then(|home| home.compiled(&call.name))) {
             match checked_arguments(tool, &call.arguments) {
-                Err((arguments, problem)) => {
+                Err(BadArguments { parsed, problem }) => {
                     record.status = CallStatus::InvalidArguments;
-                    record.arguments = arguments;
+                    record.arguments = parsed;
                     record.text = error_text("invalid_arguments", &problem);
                 }
                 Ok(arguments) => {
-                    self.execute(live, &mut record, arguments, distractor.filter(|_| own.is_none()))?
+                    self.execute(live, &mut record, arguments, distractor.filter(|_| own.is_none()))?;
                 }
             }
         } else {
@@ -417,14 +417,21 @@ impl Live {
     }
 }
 
+/// Arguments that are no JSON object, or one that does not fit.
+struct BadArguments {
+    parsed: Option<Map<String, Json>>,
+    problem: String,
+}
+
 /// Parsed arguments that fit the schema, or the problem in words with what could be parsed.
-fn checked_arguments(
-    tool: &CompiledTool,
-    text: &str,
-) -> Result<Map<String, Json>, (Option<Map<String, Json>>, String)> {
-    let arguments = parse_arguments(text).map_err(|problem| (None, problem))?;
+fn checked_arguments(tool: &CompiledTool, text: &str) -> Result<Map<String, Json>, BadArguments> {
+    let arguments = parse_arguments(text).map_err(|problem| BadArguments { parsed: None, problem })?;
     let problems = tool.problems(&arguments);
-    if problems.is_empty() { Ok(arguments) } else { Err((Some(arguments), problems.join("; "))) }
+    if problems.is_empty() {
+        Ok(arguments)
+    } else {
+        Err(BadArguments { parsed: Some(arguments), problem: problems.join("; ") })
+    }
 }
 
 fn refused(call: &ToolCall, kind: &str, message: &str) -> ToolAnswer {

@@ -8,7 +8,7 @@ mod solve;
 mod statistics;
 
 pub use policies::{BuiltinPolicy, UnknownPolicy, builtin};
-pub use solve::{Played, SolveOptions, Summary, play, solve, summarise, summarise_by};
+pub use solve::{Company, Played, SolveOptions, Summary, play, solve, summarise, summarise_by};
 pub use statistics::{
     Bootstrap, Difference, Estimate, StatisticsError, bootstrap_mean, group_by, mean_pass_hat_k, pair_by_key,
     paired_bootstrap, pass_hat_k,

@@ -62,7 +62,10 @@ impl FromStr for BuiltinPolicy {
     type Err = UnknownPolicy;
 
     fn from_str(name: &str) -> Result<Self, Self::Err> {
-        Self::ALL.into_iter().find(|policy| policy.as_str() == name).ok_or_else(|| UnknownPolicy(name.to_owned()))
+        Self::ALL
+            .into_iter()
+            .find(|policy| policy.as_str() == name)
+            .ok_or_else(|| UnknownPolicy(name.to_owned()))
     }
 }
 
@@ -77,10 +80,13 @@ pub fn builtin(policy: BuiltinPolicy, arena: &Arc<Arena>) -> Box<dyn Policy> {
     }
 }
 
+/// Tool names with arguments.
+type Calls = Vec<(String, Map<String, Json>)>;
+
 /// A policy without memory: the calls of a turn follow from the request alone; `None` ends with an empty message.
 struct Scripted {
     name: &'static str,
-    turns: fn(&TurnRequest<'_>) -> Option<Vec<(String, Map<String, Json>)>>,
+    turns: fn(&TurnRequest<'_>) -> Option<Calls>,
 }
 
 impl Policy for Scripted {
@@ -107,7 +113,7 @@ impl Policy for Scripted {
     }
 }
 
-fn random_turn(request: &TurnRequest<'_>) -> Option<Vec<(String, Map<String, Json>)>> {
+fn random_turn(request: &TurnRequest<'_>) -> Option<Calls> {
     let mut rng = seeded_rng(request.seed, &format!("random policy {}", request.messages.len()));
     let planned = 1 + seeded_rng(request.seed, "random policy length").next_u64() % 8;
     if request.turn as u64 >= planned || request.tools.is_empty() {
@@ -117,13 +123,17 @@ fn random_turn(request: &TurnRequest<'_>) -> Option<Vec<(String, Map<String, Jso
     Some(vec![(doc.name.clone(), random_call(doc, request.seed, request.turn))])
 }
 
-fn default_turn(request: &TurnRequest<'_>) -> Option<Vec<(String, Map<String, Json>)>> {
+fn default_turn(request: &TurnRequest<'_>) -> Option<Calls> {
     (request.turn == 0).then(|| {
-        request.tools.iter().flat_map(|doc| default_calls(doc).into_iter().map(|call| (doc.name.clone(), call))).collect()
+        request
+            .tools
+            .iter()
+            .flat_map(|doc| default_calls(doc).into_iter().map(|call| (doc.name.clone(), call)))
+            .collect()
     })
 }
 
-fn dump_turn(request: &TurnRequest<'_>) -> Option<Vec<(String, Map<String, Json>)>> {
+fn dump_turn(request: &TurnRequest<'_>) -> Option<Calls> {
     let round: Vec<_> = request
         .tools
         .iter()
@@ -171,7 +181,8 @@ fn next_gold_call(spec: &ArenaSpec, messages: &[Message]) -> Result<Option<ToolC
             .collect();
         match answers.last() {
             Some(answer) if !is_unavailable(answer) => {
-                let result = serde_json::from_str(answer).unwrap_or_else(|_| Json::String((*answer).to_owned()));
+                let result =
+                    serde_json::from_str(answer).unwrap_or_else(|_| Json::String((*answer).to_owned()));
                 results.push((&call.id, result));
             }
             Some(_) | None => return gold_call(call, &results, answers.len()).map(Some),
@@ -201,7 +212,9 @@ fn gold_call(call: &GoldCall, results: &[(&str, Json)], attempt: usize) -> Resul
                         .and_then(|(id, pointer)| {
                             results.iter().find(|(known, _)| known == id)?.1.pointer(pointer).cloned()
                         })
-                        .ok_or_else(|| format!("argument `{name}` of gold call `{}` does not resolve", call.id))?,
+                        .ok_or_else(|| {
+                            format!("argument `{name}` of gold call `{}` does not resolve", call.id)
+                        })?,
                 }
             }
         };
@@ -217,7 +230,11 @@ fn gold_call(call: &GoldCall, results: &[(&str, Json)], attempt: usize) -> Resul
 /// The answer as a sentence in the arena's language.
 fn sentence(language: &str, answer: &Value) -> String {
     let said = plain(answer, language);
-    if language.starts_with("zh") { format!("答案是：{said}。") } else { format!("The answer is {said}.") }
+    if language.starts_with("zh") {
+        format!("答案是：{said}。")
+    } else {
+        format!("The answer is {said}.")
+    }
 }
 
 fn plain(value: &Value, language: &str) -> String {

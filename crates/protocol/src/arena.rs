@@ -286,7 +286,6 @@ pub enum Comparator {
 
 impl Comparator {
     /// Whether this is the default.
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's skip_serializing_if passes a reference")]
     pub fn is_equals(&self) -> bool {
         *self == Self::Equals
     }

@@ -163,7 +163,9 @@ fn field_of(result: &Json, wanted: &Json) -> Option<String> {
             .iter()
             .enumerate()
             .find_map(|(at, value)| field_of(value, wanted).map(|rest| format!("/{at}{rest}"))),
-        leaf => same_argument(wanted, leaf).then(String::new),
+        Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => {
+            same_argument(wanted, result).then(String::new)
+        }
     }
 }
 

@@ -184,7 +184,9 @@ pub(crate) fn episodes_do_not_meet(
             steps.push(taken);
         }
     }
-    sessions.into_iter().for_each(|session| runtime.engine().close(session));
+    for session in sessions {
+        runtime.engine().close(session);
+    }
     let mut failures = Vec::new();
     for (episode, (alone, together)) in alone.iter().zip(&together).enumerate() {
         if let Some((step, _)) =

@@ -122,7 +122,7 @@ pub(crate) fn no_call_answers_two(arena: &Arena, measured: &Measurements) -> Vec
             let same = |other: &&str| {
                 *other == id || measured.replay.arguments(other) == measured.replay.arguments(id)
             };
-            if !owners.iter().any(|other| same(other)) {
+            if !owners.iter().any(same) {
                 owners.push(id);
             }
         }

@@ -64,7 +64,9 @@ fn secrets(arena: &Arena, measured: &Measurements) -> Vec<Secret> {
     let mut out = Vec::new();
     if !arena.spec.answerable {
         let hidden = std::iter::once(&arena.spec.answer).chain(&arena.spec.withheld);
-        hidden.for_each(|value| add_leaves(&mut out, "the withheld value", value, &[]));
+        for value in hidden {
+            add_leaves(&mut out, "the withheld value", value, &[]);
+        }
     }
     for goal in &arena.spec.goals {
         let GoalKind::Returns { path, value, tool, .. } = &goal.kind else { continue };
@@ -112,9 +114,15 @@ fn is_scalar(value: &Json) -> bool {
 fn add_leaves(out: &mut Vec<Secret>, what: &str, value: &Value, others: &[Value]) {
     match value {
         Value::Set { items } | Value::List { items } => {
-            items.iter().for_each(|item| add_leaves(out, what, item, others));
+            for item in items {
+                add_leaves(out, what, item, others);
+            }
         }
-        Value::Record { fields } => fields.values().for_each(|field| add_leaves(out, what, field, others)),
+        Value::Record { fields } => {
+            for field in fields.values() {
+                add_leaves(out, what, field, others);
+            }
+        }
         Value::Bool { .. } => {}
         Value::Text { value: said } if text::normalise(said).chars().count() < 4 => {}
         Value::Number { value: number, .. }

@@ -348,28 +348,31 @@ fn collect(path: &str, data: &Json, columns: &mut Vec<(String, Vec<Json>)>) {
     match data {
         Json::Array(rows) => {
             for row in rows {
-                match row {
-                    Json::Object(fields) => {
-                        fields.iter().for_each(|(name, value)| add(columns, path, name, value))
-                    }
-                    other => add(columns, path, "", other),
+                match row.as_object() {
+                    Some(fields) => add_row(columns, path, fields),
+                    None => add(columns, path, "", row),
                 }
             }
         }
         Json::Object(fields) => {
+            // A table keyed by id: its rows share one set of columns.
+            for row in fields.values().filter_map(Json::as_object) {
+                add_row(columns, path, row);
+            }
             for (name, value) in fields {
                 add(columns, path, "", &json!(name));
-                match value {
-                    // A table keyed by id: its rows share one set of columns.
-                    Json::Object(row) => {
-                        row.iter().for_each(|(column, value)| add(columns, path, column, value))
-                    }
-                    Json::Array(_) => collect(&format!("{path}.{name}"), value, columns),
-                    Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => {}
+                if value.is_array() {
+                    collect(&format!("{path}.{name}"), value, columns);
                 }
             }
         }
         Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => {}
+    }
+}
+
+fn add_row(columns: &mut Vec<(String, Vec<Json>)>, path: &str, row: &Map<String, Json>) {
+    for (name, value) in row {
+        add(columns, path, name, value);
     }
 }
 

@@ -183,12 +183,12 @@ impl Gatekeeper {
             Err(ArenaError::Sandbox(error)) if !schema::is_code_failure(&error) => return Err(error.into()),
             Err(error) => {
                 failures.push(schema::load_failure(&error));
-                return Ok(self.unloadable(spec, failures));
+                return Ok(self.unloadable(spec, &failures));
             }
         };
         failures.extend(schema::of_signatures(&arena));
         if !failures.is_empty() {
-            return Ok(self.unloadable(spec, failures));
+            return Ok(self.unloadable(spec, &failures));
         }
         let measurements = Measurements::take(&self.runtime, &arena)?;
         let outcomes = Gate::ALL
@@ -218,15 +218,13 @@ impl Gatekeeper {
         let why = if arena.spec.answerable { "there are no gold calls" } else { "the arena is unanswerable" };
         let not_applicable = || Ok(GateStatus::NotApplicable(why.to_owned()));
         let failures = match gate {
+            Gate::Oracle | Gate::Dump | Gate::Dependency if without_gold => return not_applicable(),
+            Gate::Fuzz if !arena.spec.answerable => return not_applicable(),
             Gate::Schema => schema::of_gold(arena, measured),
-            Gate::Oracle if without_gold => return not_applicable(),
             Gate::Oracle => oracle::gold_earns_one(&self.runtime, arena, measured, distractors)?,
             Gate::Null => oracle::nothing_earns_nothing(&self.runtime, arena)?,
-            Gate::Fuzz | Gate::Dump if !arena.spec.answerable => return not_applicable(),
             Gate::Fuzz => fuzz::guessing_earns_nothing(arena, measured),
-            Gate::Dump if without_gold => return not_applicable(),
             Gate::Dump => fuzz::no_call_answers_two(arena, measured),
-            Gate::Dependency if without_gold => return not_applicable(),
             Gate::Dependency => dependency::steps_need_each_other(arena, measured),
             Gate::Leak => leak::nothing_in_sight(arena, measured),
             Gate::Determinism => {
@@ -239,11 +237,11 @@ impl Gatekeeper {
     }
 
     /// The report of an arena that cannot be run: everything but `schema` has nothing to look at.
-    fn unloadable(&self, spec: &ArenaSpec, failures: Vec<String>) -> GateReport {
+    fn unloadable(&self, spec: &ArenaSpec, failures: &[String]) -> GateReport {
         let outcomes: Vec<_> = Gate::ALL
             .into_iter()
             .map(|gate| match gate {
-                Gate::Schema => (gate, GateStatus::from_failures(failures.clone())),
+                Gate::Schema => (gate, GateStatus::from_failures(failures.to_vec())),
                 Gate::Oracle
                 | Gate::Null
                 | Gate::Fuzz

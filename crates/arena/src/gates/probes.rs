@@ -166,6 +166,10 @@ fn maximal_value(property: &Json, wildcard: &str) -> Json {
 }
 
 fn bound(property: &Json, inclusive: &str, exclusive: &str, step: i64) -> Option<i64> {
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a bound beyond 2^63 saturates, which is the bound meant"
+    )]
     let whole = |name: &str| property.get(name).and_then(Json::as_f64).map(|value| value as i64);
     whole(inclusive).or_else(|| whole(exclusive).map(|value| value.saturating_add(step)))
 }
@@ -221,7 +225,7 @@ fn random_integer(property: &Json, rng: &mut ChaCha8Rng) -> i64 {
     let most =
         bound(property, "maximum", "exclusiveMaximum", -1).unwrap_or(least.saturating_add(100)).max(least);
     let span = usize::try_from(most.saturating_sub(least)).unwrap_or(0).min(1_000_000);
-    least.saturating_add(below(rng, span + 1) as i64)
+    least.saturating_add(i64::try_from(below(rng, span + 1)).unwrap_or(0))
 }
 
 #[cfg(test)]

@@ -23,30 +23,33 @@ pub(crate) fn errors_not_crashes(runtime: &Runtime, arena: &Arena) -> Result<Vec
             let outcome = outcome?;
             let (text, result) = readable(&outcome);
             let broke = match result {
-                Ok(_) => None,
-                Err(
-                    kind @ (ErrorKind::Crash
-                    | ErrorKind::TimeLimit
-                    | ErrorKind::CpuLimit
-                    | ErrorKind::MemoryLimit
-                    | ErrorKind::OutputLimit
-                    | ErrorKind::Protocol
-                    | ErrorKind::CallLimit),
-                ) => Some(format!("{what} ends in `{}`", kind_name(kind))),
-                Err(
-                    ErrorKind::Exception
-                    | ErrorKind::Arguments
-                    | ErrorKind::RecursionLimit
-                    | ErrorKind::NotJson
-                    | ErrorKind::BadState
-                    | ErrorKind::Denied,
-                ) => None,
+                Err(kind) if is_breakage(kind) => Some(format!("{what} ends in `{}`", kind_name(kind))),
+                Ok(_) | Err(_) => None,
             };
             let shown = host_path(&text).map(|path| format!("{what} shows the host path `{path}`"));
             failures.extend(broke.or(shown).map(|problem| format!("tool `{}`: {problem}", tool.name)));
         }
     }
     Ok(failures)
+}
+
+/// Whether a call ended at a limit or in a crash rather than in an error that an agent can act on.
+fn is_breakage(kind: ErrorKind) -> bool {
+    match kind {
+        ErrorKind::Crash
+        | ErrorKind::TimeLimit
+        | ErrorKind::CpuLimit
+        | ErrorKind::MemoryLimit
+        | ErrorKind::OutputLimit
+        | ErrorKind::Protocol
+        | ErrorKind::CallLimit => true,
+        ErrorKind::Exception
+        | ErrorKind::Arguments
+        | ErrorKind::RecursionLimit
+        | ErrorKind::NotJson
+        | ErrorKind::BadState
+        | ErrorKind::Denied => false,
+    }
 }
 
 /// `(what, arguments)`: wrong types, a missing one, an extra one, huge ones.

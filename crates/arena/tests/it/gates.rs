@@ -34,7 +34,9 @@ fn sound_arenas_pass_every_gate() {
 #[test]
 fn what_was_measured_is_written_down() {
     let report = check(&towns()).unwrap();
-    let GoalKind::Returns { decisive, grounded, .. } = &report.measured.goals[0].kind else { panic!("not returns") };
+    let GoalKind::Returns { decisive, grounded, .. } = &report.measured.goals[0].kind else {
+        panic!("not returns")
+    };
     assert_eq!((decisive.as_slice(), *grounded), (["name".to_owned()].as_slice(), false));
     assert_eq!(report.measured.evidence.gates["oracle"], "passed");
     let again = gatekeeper().check(&report.measured, &[], &[]).unwrap();
@@ -70,7 +72,8 @@ fn schema_refuses_what_cannot_be_called() {
     fails_only(Gate::Schema, &signature.unwrap(), "no parameter `country`");
     let optional = failed(towns(), |a| a["tools"][1]["doc"]["parameters"]["required"] = json!([]));
     fails_only(Gate::Schema, &optional.unwrap(), "must require it");
-    let invalid = failed(towns(), |a| a["tools"][0]["doc"]["parameters"]["properties"]["name"]["type"] = json!("text"));
+    let invalid =
+        failed(towns(), |a| a["tools"][0]["doc"]["parameters"]["properties"]["name"]["type"] = json!("text"));
     fails_only(Gate::Schema, &invalid.unwrap(), "not a valid JSON Schema");
 }
 
@@ -81,13 +84,19 @@ fn oracle_refuses_gold_that_does_not_earn_one() {
         a["answer"]["value"] = json!(48_214);
     })
     .unwrap();
-    assert!(wrong.iter().any(|(gate, reason)| *gate == Gate::Oracle && reason.contains("48213")), "{wrong:#?}");
+    assert!(
+        wrong.iter().any(|(gate, reason)| *gate == Gate::Oracle && reason.contains("48213")),
+        "{wrong:#?}"
+    );
     let idle = failed(towns(), |a| {
         let extra = json!({"id": "c3", "tool": "find_town", "arguments": {"name": "Stone Mill"}});
         a["gold"].as_array_mut().unwrap().push(extra);
     })
     .unwrap();
-    assert!(idle.iter().any(|(gate, reason)| *gate == Gate::Oracle && reason.contains("belong to a goal")), "{idle:#?}");
+    assert!(
+        idle.iter().any(|(gate, reason)| *gate == Gate::Oracle && reason.contains("belong to a goal")),
+        "{idle:#?}"
+    );
 }
 
 #[test]
@@ -106,12 +115,16 @@ fn oracle_refuses_a_distractor_that_answers() {
 #[test]
 fn null_refuses_a_goal_that_is_already_reached() {
     let failures = failed(orders(), |a| {
-        a["gold"] = json!([{"id": "c1", "tool": "change_quantity", "arguments": {"order_id": "o-1", "quantity": 2}}]);
+        a["gold"] =
+            json!([{"id": "c1", "tool": "change_quantity", "arguments": {"order_id": "o-1", "quantity": 2}}]);
         a["goals"][0]["kind"]["gold"] = json!(["c1"]);
     })
     .unwrap();
     // The state is gold before anything was done: recall 1, although without calls precision and F1 stay 0.
-    assert!(failures.iter().any(|(gate, reason)| *gate == Gate::Null && reason.contains("goal is reached")), "{failures:#?}");
+    assert!(
+        failures.iter().any(|(gate, reason)| *gate == Gate::Null && reason.contains("goal is reached")),
+        "{failures:#?}"
+    );
 }
 
 #[test]
@@ -121,13 +134,20 @@ fn fuzz_refuses_arguments_that_do_not_matter() {
         a["evidence"] = json!({});
     })
     .unwrap();
-    assert!(failures.iter().any(|(gate, reason)| *gate == Gate::Fuzz && reason.contains("no decisive argument")), "{failures:#?}");
+    assert!(
+        failures.iter().any(|(gate, reason)| *gate == Gate::Fuzz && reason.contains("no decisive argument")),
+        "{failures:#?}"
+    );
 }
 
 #[test]
 fn fuzz_refuses_what_default_arguments_answer() {
     let failures = failed(towns(), |a| {
-        edit_code(a, "def town_census(register):", "def town_census(register=\"\"):\n    register = register or \"R-58117\"");
+        edit_code(
+            a,
+            "def town_census(register):",
+            "def town_census(register=\"\"):\n    register = register or \"R-58117\"",
+        );
         a["tools"][1]["doc"]["parameters"]["required"] = json!([]);
     })
     .unwrap();
@@ -135,7 +155,11 @@ fn fuzz_refuses_what_default_arguments_answer() {
     // spec that claims it is not.
     assert!(failures.is_empty(), "{failures:#?}");
     let failures = failed(towns(), |a| {
-        edit_code(a, "def town_census(register):", "def town_census(register=\"\"):\n    register = register or \"R-58117\"");
+        edit_code(
+            a,
+            "def town_census(register):",
+            "def town_census(register=\"\"):\n    register = register or \"R-58117\"",
+        );
         a["tools"][1]["doc"]["parameters"]["required"] = json!([]);
         a["goals"][1]["kind"]["grounded"] = json!(false);
     });
@@ -148,7 +172,12 @@ fn fuzz_refuses_what_default_arguments_answer() {
         a["goals"][0]["kind"]["value"] = json!({"type": "text", "value": "101"});
     })
     .unwrap();
-    assert!(guessed.iter().any(|(gate, reason)| *gate == Gate::Fuzz && reason.contains("guessing reaches goal `g2`")), "{guessed:#?}");
+    assert!(
+        guessed
+            .iter()
+            .any(|(gate, reason)| *gate == Gate::Fuzz && reason.contains("guessing reaches goal `g2`")),
+        "{guessed:#?}"
+    );
 }
 
 #[test]
@@ -160,7 +189,10 @@ fn fuzz_refuses_a_decisive_list_that_leaves_one_out() {
             "register": {"type": "string"}, "year": {"type": "integer", "minimum": 1990, "maximum": 2030}}});
         a["gold"][1]["arguments"]["year"] = json!(2021);
     };
-    assert!(failed(towns(), with_year).unwrap().is_empty(), "all gold arguments are compared when none are recorded");
+    assert!(
+        failed(towns(), with_year).unwrap().is_empty(),
+        "all gold arguments are compared when none are recorded"
+    );
     let failures = failed(towns(), |a| {
         with_year(a);
         a["goals"][1]["kind"]["decisive"] = json!(["register"]);
@@ -186,7 +218,10 @@ fn dump_refuses_one_call_for_two_gold_calls() {
         a["prompt"][0]["content"] = json!("Tell me of the town by the sea.");
     })
     .unwrap();
-    assert!(failures.iter().any(|(gate, reason)| *gate == Gate::Dump && reason.contains("one call answers")), "{failures:#?}");
+    assert!(
+        failures.iter().any(|(gate, reason)| *gate == Gate::Dump && reason.contains("one call answers")),
+        "{failures:#?}"
+    );
 }
 
 #[test]
@@ -194,10 +229,15 @@ fn dependency_refuses_an_edge_without_a_value() {
     let failures = failed(towns(), |a| a["gold"][1]["arguments"]["register"] = json!("R-58117")).unwrap();
     fails_only(Gate::Dependency, &failures, "no argument of its gold calls is a `$ref`");
     let in_prompt = failed(towns(), |a| {
-        a["prompt"][0]["content"] = json!("How many people live in the town registered as R-58117, Harbour Bay?");
+        a["prompt"][0]["content"] =
+            json!("How many people live in the town registered as R-58117, Harbour Bay?");
     })
     .unwrap();
-    assert!(in_prompt.iter().any(|(gate, reason)| *gate == Gate::Dependency && reason.contains("stands in the prompt")));
+    assert!(
+        in_prompt
+            .iter()
+            .any(|(gate, reason)| *gate == Gate::Dependency && reason.contains("stands in the prompt"))
+    );
 }
 
 #[test]
@@ -216,7 +256,11 @@ fn leak_refuses_values_in_sight() {
     });
     fails_only(Gate::Leak, &described.unwrap(), "stands in the document of `town_census`");
     let error = failed(towns(), |a| {
-        edit_code(a, "return {\"error\": \"no such register number\"}", "raise ValueError('unknown, try R-58117')");
+        edit_code(
+            a,
+            "return {\"error\": \"no such register number\"}",
+            "raise ValueError('unknown, try R-58117')",
+        );
     });
     fails_only(Gate::Leak, &error.unwrap(), "an error text of `town_census`");
     let tool_name = failed(towns(), |a| {
@@ -232,25 +276,49 @@ fn leak_refuses_values_in_sight() {
 #[test]
 fn determinism_refuses_hash_order_and_entropy() {
     let hash_order = failed(towns(), |a| {
-        edit_code(a, "return {\"towns\": hits[:limit]}", "return {\"towns\": hits[:limit], \"tags\": list({t[\"name\"] for t in TOWNS})}");
+        edit_code(
+            a,
+            "return {\"towns\": hits[:limit]}",
+            "return {\"towns\": hits[:limit], \"tags\": list({t[\"name\"] for t in TOWNS})}",
+        );
     });
     fails_only(Gate::Determinism, &hash_order.unwrap(), "under hash seed");
     let entropy = failed(towns(), |a| {
-        edit_code(a, "\"population\": town[\"population\"]", "\"population\": town[\"population\"] + __import__('random').randrange(2) * 0");
+        edit_code(
+            a,
+            "\"population\": town[\"population\"]",
+            "\"population\": town[\"population\"] + __import__('random').randrange(2) * 0",
+        );
         edit_code(a, "def town_census", "import random\n\n\ndef town_census");
         edit_code(a, "__import__('random').randrange(2) * 0", "random.randrange(1000)");
     })
     .unwrap();
-    assert!(entropy.iter().any(|(gate, reason)| *gate == Gate::Determinism && reason.contains("episode seed")), "{entropy:#?}");
+    assert!(
+        entropy.iter().any(|(gate, reason)| *gate == Gate::Determinism && reason.contains("episode seed")),
+        "{entropy:#?}"
+    );
 }
 
 #[test]
 fn robust_refuses_crashes_and_host_paths() {
-    let endless = failed(towns(), |a| edit_code(a, "wanted = name.strip().lower()", "wanted = name.strip().lower()\n    while len(name) > 150 or name == \"x\":\n        pass"));
+    let endless = failed(towns(), |a| {
+        edit_code(
+            a,
+            "wanted = name.strip().lower()",
+            "wanted = name.strip().lower()\n    while len(name) > 150 or name == \"x\":\n        pass",
+        )
+    });
     let endless = endless.unwrap();
-    assert!(endless.iter().any(|(gate, reason)| *gate == Gate::Robust && reason.contains("_limit")), "{endless:#?}");
+    assert!(
+        endless.iter().any(|(gate, reason)| *gate == Gate::Robust && reason.contains("_limit")),
+        "{endless:#?}"
+    );
     let path = failed(towns(), |a| {
-        edit_code(a, "return {\"error\": \"no such register number\"}", "raise ValueError('not in /home/agent/towns.db')");
+        edit_code(
+            a,
+            "return {\"error\": \"no such register number\"}",
+            "raise ValueError('not in /home/agent/towns.db')",
+        );
     });
     fails_only(Gate::Robust, &path.unwrap(), "/home/agent/towns.db");
 }
@@ -260,5 +328,8 @@ fn isolation_refuses_sessions_that_meet() {
     // Admitted code cannot meet across sessions, so the gate is shown an engine that mixes two of them up.
     let report = crate::mixed_up::check(&towns()).unwrap();
     let failures: Vec<_> = report.failures().map(|(gate, reason)| (gate, reason.to_owned())).collect();
-    assert!(failures.iter().any(|(gate, reason)| *gate == Gate::Isolation && reason.contains("beside it")), "{failures:#?}");
+    assert!(
+        failures.iter().any(|(gate, reason)| *gate == Gate::Isolation && reason.contains("beside it")),
+        "{failures:#?}"
+    );
 }

@@ -2,5 +2,6 @@
 
 mod gates;
 mod mixed_up;
+mod planes;
 mod reward;
 mod worlds;

@@ -26,7 +26,12 @@ impl ToolEngine for MixedUp {
         self.inner.open(program, seed)
     }
 
-    fn call(&self, session: &Session, tool: &str, arguments: &Map<String, Json>) -> Result<CallOutcome, SandboxError> {
+    fn call(
+        &self,
+        session: &Session,
+        tool: &str,
+        arguments: &Map<String, Json>,
+    ) -> Result<CallOutcome, SandboxError> {
         let mut outcome = self.inner.call(session, tool, arguments)?;
         if self.open.load(Ordering::SeqCst) > 1
             && let Ok(Json::Object(fields)) = &mut outcome.result
@@ -53,5 +58,9 @@ impl ToolEngine for MixedUp {
 pub(crate) fn check(arena: &Json) -> TestResult<GateReport> {
     let inner = PythonEngine::start(EngineOptions::default())?;
     let runtime = Runtime::new(Arc::new(MixedUp { inner, open: AtomicUsize::new(0) }));
-    Ok(Gatekeeper::new(runtime, Vec::new(), "test").check(&ArenaSpec::parse(&arena.to_string())?, &[], &[])?)
+    Ok(Gatekeeper::new(runtime, Vec::new(), "test").check(
+        &ArenaSpec::parse(&arena.to_string())?,
+        &[],
+        &[],
+    )?)
 }

@@ -9,25 +9,33 @@ use serde_json::{Value as Json, json};
 use std::sync::{Arc, OnceLock};
 
 /// Plays calls, one a turn, and a final message.
-fn play(arena: &Arc<Arena>, options: EpisodeOptions, calls: &[(&str, Json)], said: &str) -> TestResult<EpisodeScore> {
+fn play(
+    arena: &Arc<Arena>,
+    options: EpisodeOptions,
+    calls: &[(&str, Json)],
+    said: &str,
+) -> TestResult<EpisodeScore> {
     let episode = Episode::open(&runtime(), arena, options)?;
     for (at, (name, arguments)) in calls.iter().enumerate() {
-        let call = ToolCall { id: format!("t{at}"), name: (*name).to_owned(), arguments: arguments.to_string() };
+        let call =
+            ToolCall { id: format!("t{at}"), name: (*name).to_owned(), arguments: arguments.to_string() };
         pollster::block_on(episode.agent().call(&[call]))?;
     }
     Ok(episode.finish(&[Message::answer(said)], &Stop::Answered)?)
 }
 
+#[expect(clippy::unwrap_used, reason = "properties cannot return errors from their middle")]
 fn score(arena: &Arc<Arena>, calls: &[(&str, Json)]) -> EpisodeScore {
     play(arena, EpisodeOptions::default(), calls, "").unwrap()
 }
 
 fn f1(score: &EpisodeScore) -> f64 {
-    score.f1.measured().unwrap()
+    score.f1.measured().unwrap_or(f64::NAN)
 }
 
 /// Independent look-ups: keys `k0`… with values, two of which are equal; `k0` also serves a second goal (its `twin`),
 /// and the last two gold calls are the same call.
+#[expect(clippy::unwrap_used, reason = "properties cannot return errors from their middle")]
 fn shelf() -> Arc<Arena> {
     static SHELF: OnceLock<Arc<Arena>> = OnceLock::new();
     Arc::clone(SHELF.get_or_init(|| {
@@ -186,7 +194,11 @@ fn schema_defaults_are_filled_in_before_arguments_are_compared() {
 fn a_state_goal_needs_its_calls_and_nothing_else() {
     let arena = arena_from(&orders()).unwrap();
     let placed = |episode: &Episode| -> TestResult<String> {
-        let call = ToolCall { id: "1".into(), name: "place_order".into(), arguments: r#"{"product":"tea","quantity":3}"#.into() };
+        let call = ToolCall {
+            id: "1".into(),
+            name: "place_order".into(),
+            arguments: r#"{"product":"tea","quantity":3}"#.into(),
+        };
         let answers = pollster::block_on(episode.agent().call(&[call]))?;
         let result: Json = serde_json::from_str(&answers[0].content)?;
         Ok(result["order_id"].as_str().unwrap_or_default().to_owned())
@@ -197,7 +209,9 @@ fn a_state_goal_needs_its_calls_and_nothing_else() {
         pollster::block_on(episode.agent().call(&[call]))?;
         Ok(())
     };
-    let open = || Episode::open(&runtime(), &arena, EpisodeOptions { seed: 5, ..EpisodeOptions::default() }).unwrap();
+    let open = || {
+        Episode::open(&runtime(), &arena, EpisodeOptions { seed: 5, ..EpisodeOptions::default() }).unwrap()
+    };
     let done = |episode: &Episode| episode.finish(&[Message::answer("")], &Stop::Answered).unwrap();
 
     let episode = open();
@@ -239,11 +253,20 @@ fn variants_share_their_components() {
 fn every_kind_of_wrong_call_counts_and_injected_ones_do_not() {
     let arena = arena_from(&towns()).unwrap();
     let episode = Episode::open(&runtime(), &arena, EpisodeOptions::default()).unwrap();
-    let calls: Vec<ToolCall> = [("nope", "{}"), ("find_town", "{oops"), ("find_town", r#"{"name":3}"#), ("town_census", r#"{"register":"x"}"#)]
-        .iter()
-        .enumerate()
-        .map(|(at, (name, arguments))| ToolCall { id: at.to_string(), name: (*name).into(), arguments: (*arguments).into() })
-        .collect();
+    let calls: Vec<ToolCall> = [
+        ("nope", "{}"),
+        ("find_town", "{oops"),
+        ("find_town", r#"{"name":3}"#),
+        ("town_census", r#"{"register":"x"}"#),
+    ]
+    .iter()
+    .enumerate()
+    .map(|(at, (name, arguments))| ToolCall {
+        id: at.to_string(),
+        name: (*name).into(),
+        arguments: (*arguments).into(),
+    })
+    .collect();
     let answers = pollster::block_on(episode.agent().call(&calls)).unwrap();
     assert!(answers[..3].iter().all(|answer| answer.is_error));
     assert!(answers[0].content.contains("unknown_tool") && answers[1].content.contains("not valid JSON"));
@@ -267,7 +290,10 @@ fn only_an_honest_refusal_is_worth_something() {
     let look = ("find_town", json!({"name": "Harbour Bay"}));
     assert!(worth(&[], "I cannot find census figures with these tools."));
     assert!(worth(std::slice::from_ref(&look), "No tool gives the population."));
-    assert!(worth(std::slice::from_ref(&look), "Its register number is R-58117, but its population is not available."));
+    assert!(worth(
+        std::slice::from_ref(&look),
+        "Its register number is R-58117, but its population is not available."
+    ));
     assert!(!worth(&[look.clone(), look.clone()], "I cannot tell."), "two calls");
     assert!(!worth(&[], "") && !worth(&[], "  …"), "nothing said");
     assert!(!worth(&[], "How many people live in Harbour Bay?"), "the prompt said back");
@@ -280,7 +306,11 @@ fn replaying_a_recorded_episode_gives_the_same_bytes() {
     let arena = arena_from(&orders()).unwrap();
     let options = EpisodeOptions { seed: 9, failure_rate: 0.3, ..EpisodeOptions::default() };
     let calls: Vec<ToolCall> = (0..8)
-        .map(|n| ToolCall { id: n.to_string(), name: "place_order".into(), arguments: json!({"product": "tea", "quantity": n % 3 + 1}).to_string() })
+        .map(|n| ToolCall {
+            id: n.to_string(),
+            name: "place_order".into(),
+            arguments: json!({"product": "tea", "quantity": n % 3 + 1}).to_string(),
+        })
         .collect();
     let run = || {
         let episode = Episode::open(&runtime(), &arena, options.clone()).unwrap();

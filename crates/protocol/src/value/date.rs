@@ -142,7 +142,6 @@ fn parse_time(text: &str) -> Option<Time> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::Value;
     use serde_json::json;
 

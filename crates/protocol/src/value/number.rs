@@ -234,7 +234,6 @@ fn canonical_unit(unit: &str) -> Option<(&'static str, f64)> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::Value;
     use serde_json::json;
 
