@@ -16,6 +16,7 @@ mod episode;
 pub mod gates;
 mod gold;
 pub mod hand;
+pub mod prove;
 pub mod published;
 mod reward;
 
