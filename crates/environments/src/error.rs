@@ -100,6 +100,9 @@ pub enum Error {
         /// What it says.
         message: String,
     },
+    /// What was drawn cannot be written, or an earlier run is in the way.
+    #[error(transparent)]
+    Store(#[from] astra_store::StoreError),
     /// Nothing can be asked about these tables.
     #[error("nothing can be asked about the tables of `{group}`: {}", reasons.join("; "))]
     NothingToAsk {
@@ -114,6 +117,7 @@ impl Error {
     /// What to do about it.
     pub fn hints(&self) -> Vec<String> {
         let hint = match self {
+            Self::Store(error) => return error.hints(),
             Self::Read { .. } => "check the path and its permissions",
             Self::NoTables { .. } => {
                 "give a folder with one `.csv` file per table, the header in its first line"

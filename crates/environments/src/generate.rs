@@ -4,9 +4,9 @@
 //! index 0, 1, 2, …, runs the gates, and stops when enough were accepted. Nothing here runs code or writes files.
 
 use crate::Error;
+use crate::assemble::{assemble, note};
 use crate::draw::Draw;
 use crate::plan;
-use crate::publish::{assemble, note};
 use crate::routes::{Path, paths, reasons};
 use crate::tables::TableGroup;
 use astra_protocol::{ArenaSpec, Topology};
@@ -79,6 +79,16 @@ impl<'a> Generator<'a> {
             return Err(Error::NothingToAsk { group: group.name.clone(), reasons: reasons(group) });
         }
         Ok(Self { group, paths, options })
+    }
+
+    /// The tables that it draws from.
+    pub fn group(&self) -> &TableGroup {
+        self.group
+    }
+
+    /// What it was told to generate.
+    pub fn options(&self) -> &GenerateOptions {
+        &self.options
     }
 
     /// The candidate of one index.

@@ -3,10 +3,11 @@
 //! [`TableGroup::read`] infers types, keys, labels and links of a folder of CSV files; [`Generator`] draws questions
 //! as DAGs of lookups, hops and counts, writes each as one request, writes the tools and their code, and assembles an
 //! [`ArenaSpec`](astra_protocol::ArenaSpec) with its gold calls, goals and closed data. A [`Candidate`] is not
-//! published: whoever calls this runs the gates and writes what passes.
+//! published yet: [`publish`] runs the gates and writes what passes, and why the rest did not.
 //!
-//! It calls no language model, runs no Python and writes no file.
+//! It calls no language model. Python runs only inside the gates' sandbox.
 
+mod assemble;
 mod draw;
 mod error;
 mod generate;
@@ -20,4 +21,5 @@ mod tools;
 
 pub use error::Error;
 pub use generate::{Candidate, Discarded, GenerateOptions, Generator, generate};
+pub use publish::publish;
 pub use tables::TableGroup;

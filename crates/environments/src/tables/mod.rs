@@ -10,6 +10,7 @@ mod words;
 pub(crate) use read::read_group;
 pub(crate) use words::{Noun, article};
 
+use astra_protocol::ContentId;
 use serde_json::{Number, Value as Json};
 use std::fmt::Write as _;
 
@@ -24,6 +25,8 @@ pub struct TableGroup {
     pub source: Option<String>,
     /// Licence of the facts.
     pub license: Option<String>,
+    /// Hash of the files' names and bytes.
+    pub content: ContentId,
     pub(crate) tables: Vec<Table>,
     pub(crate) links: Vec<Link>,
 }

@@ -5,6 +5,7 @@
 
 use super::{Kind, TableGroup, infer, words};
 use crate::Error;
+use astra_protocol::ContentId;
 use std::path::{Path, PathBuf};
 
 /// No cell that a tool returns may be larger.
@@ -45,15 +46,30 @@ pub(crate) fn read_group(folder: &Path) -> Result<TableGroup, Error> {
             .find_map(|line| line.strip_prefix("- ")?.strip_prefix(key)?.strip_prefix(": "))
             .map(|text| text.trim().to_owned())
     };
+    let content = content(&files)?;
     let (tables, links) = infer::infer(raw);
     Ok(TableGroup {
         title: field("Title").unwrap_or_else(|| words::plain(&name)),
         source: field("Source"),
         license: field("Licence").or_else(|| field("License")),
         name,
+        content,
         tables,
         links,
     })
+}
+
+/// Hash of the tables' names and bytes, read as a stream.
+fn content(files: &[PathBuf]) -> Result<ContentId, Error> {
+    let mut hasher = blake3::Hasher::new();
+    for path in files {
+        let unreadable = |source| Error::Read { path: path.clone(), source };
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let bytes = std::fs::metadata(path).map_err(unreadable)?.len();
+        hasher.update(format!("{name}\n{bytes}\n").as_bytes());
+        hasher.update_reader(std::fs::File::open(path).map_err(unreadable)?).map_err(unreadable)?;
+    }
+    Ok(ContentId(hasher.finalize().to_hex().to_string()))
 }
 
 fn read_table(path: &Path) -> Result<RawTable, Error> {

@@ -1,6 +1,7 @@
 //! Tables to candidates: what is inferred, what is refused, and what every drawn arena must be.
 
 mod candidates;
+mod publish;
 mod replay;
 mod tables;
 
