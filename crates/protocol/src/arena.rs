@@ -87,10 +87,11 @@ pub struct ArenaTool {
 )]
 #[serde(rename_all = "snake_case")]
 pub enum IsolationClass {
-    /// A namespace in a worker that serves many episodes; only for code that the static gate admits.
+    /// A namespace in a worker that serves many episodes. A request: code that the static gate does not admit runs
+    /// `private` whatever is asked.
+    #[default]
     Shared,
     /// A process of its own per episode.
-    #[default]
     Private,
 }
 
