@@ -52,3 +52,8 @@ pub fn hand_written_arena(name: &str) -> TestResult<Arc<Arena>> {
 pub fn arena_from(json: &serde_json::Value) -> Result<Arc<Arena>, ArenaError> {
     runtime().load(ArenaSpec::parse(&json.to_string())?, &[])
 }
+
+/// A seeded draw from `0..bound` (0 for an empty range).
+pub fn draw_below(rng: &mut impl rand_chacha::rand_core::Rng, bound: usize) -> usize {
+    usize::try_from(rng.next_u64() % bound.max(1) as u64).unwrap_or(0)
+}

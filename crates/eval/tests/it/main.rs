@@ -1,0 +1,4 @@
+//! Policies over the hand-written arenas, on the real sandbox.
+
+mod endurance;
+mod yardsticks;
