@@ -18,7 +18,11 @@ use std::time::{Duration, Instant};
 /// Memory that one call may leave behind in a shared worker before its program becomes private.
 const KEPT_BYTES: u64 = 32 << 20;
 /// Calls of a shared worker between two garbage collections.
-const CALLS_PER_COLLECTION: u32 = 5000;
+const CALLS_PER_COLLECTION: u32 = 4096;
+/// Calls of a shared worker between two looks at its memory; divides the above.
+const CALLS_PER_LOOK: u32 = 256;
+/// Change of address space that is worth a request.
+const ROOM_STEP: u64 = 8 << 20;
 
 /// Runs tools. Blocking; may be used from many threads at once.
 pub trait ToolEngine: Send + Sync {
@@ -101,7 +105,10 @@ struct Slot {
     generation: u64,
     sessions: usize,
     calls: u32,
+    recycled: u32,
     loaded: HashSet<u64>,
+    /// Address space that its worker may use at the moment.
+    room: u64,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -271,13 +278,10 @@ impl Core {
         let arguments = serde_json::to_string(arguments).unwrap_or_else(|_| "{}".to_owned());
         let request = call_request(session.number, tool, &arguments);
         let taken = self.with_worker(&mut body, |worker| {
-            let before = worker.resident();
-            let (taken, growth) = match worker.request(&request) {
-                Ok(reply) => (take(&reply), 0),
-                Err(lost) => return Err(lost),
-            };
-            let _ = growth;
-            Ok((taken, worker.resident().saturating_sub(before)))
+            let before = worker.resident_before;
+            let taken = take(&worker.request(&request)?);
+            worker.resident_before = worker.resident();
+            Ok((taken, worker.resident_before.saturating_sub(before)))
         });
         let (taken, growth) = match taken {
             Ok(taken) => taken,
@@ -287,7 +291,6 @@ impl Core {
                 return Ok(failed(lost.kind, lost.message, began));
             }
         };
-        self.spent.fetch_add(0, Ordering::Relaxed);
         Ok(self.conclude(session, &mut body, Call { index, arguments, taken, growth, began }))
     }
 
@@ -353,6 +356,7 @@ impl Core {
         let load = session.program.0.load_request()?;
         check_loaded(worker.request(&load), session)?;
         check_opened(worker.request(&open_request(session)), session)?;
+        self.account(worker.total_cpu);
         body.place = Place::Private(Box::new(worker));
         Ok(())
     }
@@ -366,6 +370,11 @@ impl Core {
             slot.worker = Some(Worker::spawn(&self.zygote, Role::Shared, &self.options.limits)?);
             slot.loaded.clear();
             slot.sessions = 0;
+            slot.room = 0;
+        }
+        if self.make_room(slot).is_err() {
+            self.lose(slot);
+            return Err(SandboxError::Worker { doing: "opening a session", reason: "the worker died".to_owned() });
         }
         let Some(worker) = slot.worker.as_mut() else { return Ok(()) };
         let key = session.program.0.key;
@@ -380,6 +389,7 @@ impl Core {
         });
         match opened {
             Ok(()) => {
+                worker.resident_before = worker.resident();
                 slot.sessions += 1;
                 body.place = Place::Shared { slot: index, generation: slot.generation };
                 Ok(())
@@ -396,7 +406,7 @@ impl Core {
     /// Forgets a shared worker: whoever lived there is built again at its next use.
     fn lose(&self, slot: &mut Slot) {
         if let Some(worker) = slot.worker.take() {
-            self.account(&worker);
+            self.account(worker.total_cpu);
         }
         slot.generation += 1;
         slot.sessions = 0;
@@ -405,8 +415,8 @@ impl Core {
         self.respawns.fetch_add(1, Ordering::Relaxed);
     }
 
-    fn account(&self, worker: &Worker) {
-        let nanoseconds = u64::try_from(worker.total_cpu.as_nanos()).unwrap_or(u64::MAX);
+    fn account(&self, cpu: Duration) {
+        let nanoseconds = u64::try_from(cpu.as_nanos()).unwrap_or(u64::MAX);
         self.spent.fetch_add(nanoseconds, Ordering::Relaxed);
     }
 
@@ -435,9 +445,10 @@ impl Core {
         match &mut body.place {
             Place::Nowhere => Err(gone()),
             Place::Private(worker) => {
+                let before = worker.total_cpu;
                 let done = action(worker);
+                self.account(worker.total_cpu.saturating_sub(before));
                 if done.is_err() {
-                    self.account(worker);
                     self.respawns.fetch_add(1, Ordering::Relaxed);
                     body.place = Place::Nowhere;
                 }
@@ -460,28 +471,40 @@ impl Core {
         }
     }
 
-    /// Now and then: garbage collection, and a fresh worker for one that grew too large.
+    /// Now and then: room for what is to come, garbage collection, and a fresh worker for one that grew too large.
     fn tend(&self, slot: &mut Slot) {
         slot.calls += 1;
-        if slot.calls < CALLS_PER_COLLECTION {
+        if slot.calls % CALLS_PER_LOOK != 0 {
             return;
         }
-        slot.calls = 0;
+        let kept = self.make_room(slot).is_ok();
         let Some(worker) = slot.worker.as_mut() else { return };
-        let collected = worker.request("\"op\":\"gc\"").is_ok();
+        let collected = kept && (slot.calls % CALLS_PER_COLLECTION != 0 || worker.request("\"op\":\"gc\"").is_ok());
         if !collected {
             self.lose(slot);
-        } else if worker.resident() > self.options.recycle_bytes {
+        } else if worker.resident() > self.options.recycle_bytes.saturating_mul(1 << slot.recycled.min(8)) {
+            // Each time twice as much: when the sessions really need it, rebuilding them for ever would not help.
+            slot.recycled += 1;
             self.recycles.fetch_add(1, Ordering::Relaxed);
             self.lose(slot);
         }
     }
 
+    /// Keeps a call's worth of address space free above what the sessions of a shared worker already use.
+    fn make_room(&self, slot: &mut Slot) -> Result<(), Lost> {
+        let Some(worker) = slot.worker.as_mut() else { return Ok(()) };
+        let wanted = worker.address_space() + self.options.limits.memory_bytes;
+        if wanted > slot.room + ROOM_STEP || wanted + ROOM_STEP < slot.room {
+            worker.request(&format!("\"op\":\"room\",\"bytes\":{wanted}"))?;
+            slot.room = wanted;
+        }
+        Ok(())
+    }
+
     /// Takes a session out of its worker.
     fn leave(&self, number: u64, body: &mut Body) {
         match std::mem::replace(&mut body.place, Place::Nowhere) {
-            Place::Nowhere => {}
-            Place::Private(worker) => self.account(&worker),
+            Place::Nowhere | Place::Private(_) => {}
             Place::Shared { slot, generation } => {
                 let mut slot = lock(&self.slots[slot]);
                 if slot.generation != generation {

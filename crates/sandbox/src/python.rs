@@ -32,7 +32,9 @@ fn find_on(hint: Option<&Path>, folders: &[PathBuf]) -> Result<PythonInfo, Sandb
     let mut refused = None;
     for path in candidates.into_iter().filter(|path| path.is_file()) {
         match version_of(&path) {
-            Ok(version) if is_new_enough(&version) => return Ok(PythonInfo { path, version }),
+            Ok(version) if is_new_enough(&version) => {
+                return Ok(PythonInfo { path: behind_launchers(&path).unwrap_or(path), version });
+            }
             Ok(found) => {
                 refused.get_or_insert(SandboxError::PythonTooOld { path, found });
             }
@@ -63,6 +65,18 @@ fn version_of(path: &Path) -> Result<String, String> {
         Some(version) if output.status.success() => Ok(version.trim().to_owned()),
         _ => Err(format!("`--version` answered `{}`", text.chars().take(80).collect::<String>())),
     }
+}
+
+/// The program itself when `path` is a script of a version manager, which would add to our empty environment.
+fn behind_launchers(path: &Path) -> Option<PathBuf> {
+    let output = Command::new(path)
+        .args(["-I", "-S", "-c", "import sys; print(sys.executable)"])
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .output()
+        .ok()?;
+    let real = PathBuf::from(String::from_utf8(output.stdout).ok()?.trim());
+    (output.status.success() && real.is_file()).then_some(real)
 }
 
 fn is_new_enough(version: &str) -> bool {

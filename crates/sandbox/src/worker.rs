@@ -21,7 +21,6 @@ use std::time::{Duration, Instant};
 const GRACE: Duration = Duration::from_millis(100);
 /// How often a waiting host looks at the clock.
 const TICK: Duration = Duration::from_millis(40);
-const PAGE: u64 = 4096;
 
 /// What a worker answers.
 #[derive(Debug, Deserialize)]
@@ -75,6 +74,8 @@ pub(crate) struct Worker {
     outgoing: Vec<u8>,
     /// CPU time that it had used at its last reply.
     pub(crate) total_cpu: Duration,
+    /// Resident memory when the last call or opening ended.
+    pub(crate) resident_before: u64,
     /// What its lockdown reported: layer → "" or why it is missing.
     pub(crate) report: Value,
 }
@@ -99,6 +100,7 @@ impl Worker {
             buffer: vec![0; 16 << 10],
             outgoing: Vec::new(),
             total_cpu: Duration::ZERO,
+            resident_before: 0,
             report: Value::Null,
         };
         let size = worker.receive(Duration::from_secs(20)).map_err(|lost| failed(lost.message))?;
@@ -220,12 +222,22 @@ impl Worker {
 
     /// Resident memory in bytes, 0 when the kernel does not tell.
     pub(crate) fn resident(&self) -> u64 {
+        self.memory_field(1)
+    }
+
+    /// Address space in bytes, 0 when the kernel does not tell.
+    pub(crate) fn address_space(&self) -> u64 {
+        self.memory_field(0)
+    }
+
+    fn memory_field(&self, field: usize) -> u64 {
+        let page = rustix::param::page_size() as u64;
         let mut text = [0_u8; 128];
         let read = self.memory.as_ref().and_then(|file| file.read_at(&mut text, 0).ok());
         read.and_then(|count| std::str::from_utf8(&text[..count]).ok())
-            .and_then(|text| text.split_ascii_whitespace().nth(1))
+            .and_then(|text| text.split_ascii_whitespace().nth(field))
             .and_then(|pages| pages.parse::<u64>().ok())
-            .map_or(0, |pages| pages * PAGE)
+            .map_or(0, |pages| pages * page)
     }
 
     pub(crate) fn kill(&mut self) {

@@ -24,9 +24,10 @@ const SOURCES: &[(&str, &str)] = &[
     ("_astra_lockdown", include_str!("python/lockdown.py")),
     ("_astra_values", include_str!("python/values.py")),
     ("_astra_world", include_str!("python/world.py")),
+    ("_astra_facade", include_str!("python/facade.py")),
+    ("_astra_gate", include_str!("python/gate.py")),
     ("_astra_private", include_str!("python/private.py")),
     ("_astra_shared", include_str!("python/shared.py")),
-    ("_astra_gate", include_str!("python/gate.py")),
     ("_astra_worker", include_str!("python/worker.py")),
     ("_astra_zygote", include_str!("python/zygote.py")),
 ];

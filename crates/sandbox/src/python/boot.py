@@ -19,10 +19,14 @@ def _exactly(count):
 
 
 def _boot():
-    import json, types
+    import builtins, json, types
+    for name in set(os.environ) - {"TZ", "LC_ALL", "LANG", "PYTHONUTF8", "PYTHONHASHSEED"}:
+        del os.environ[name]
     settings = json.loads(_exactly(int.from_bytes(_exactly(4), "little")))
     for name, text in settings.pop("sources"):
         module = types.ModuleType(name)
+        # Builtins of their own: what a private tool does to the real ones is its own affair.
+        module.__dict__["__builtins__"] = dict(vars(builtins))
         sys.modules[name] = module
         exec(compile(text, f"<{name}>", "exec"), module.__dict__)
     sys.modules["_astra_zygote"].main(settings)

@@ -1,5 +1,13 @@
-"""The static gate: what may run in a worker that others share. (Facts about entries come from the same reading.)"""
+"""The static gate: what may run in a worker that others share.
+
+An allow-list of nodes, builtins, module names and attributes. It bounds what a source can say; where the answer
+depends on the object (attribute stores, private attributes, `__class__`) it rewrites the tree so that
+`_astra_shared` looks at run time. Facts about entries come from the same reading.
+"""
 import ast
+import string
+
+import _astra_facade as facade
 
 _MOMENT = {"time", "random", "uuid", "secrets"}
 _NOW = {"now", "utcnow", "today", "uuid1", "uuid4"}
@@ -80,9 +88,416 @@ def _read(source, entries):
     }
 
 
+DENIED_ATTRIBUTES = frozenset(
+    "gi_frame gi_code gi_yieldfrom gi_running gi_suspended cr_frame cr_code cr_await cr_origin cr_running ag_frame "
+    "ag_code ag_await ag_running tb_frame tb_next tb_lasti tb_lineno f_back f_builtins f_code f_globals f_lasti "
+    "f_lineno f_locals f_trace f_trace_lines f_trace_opcodes f_generator mro obj clear_cache no_cache from_file "
+    "func_globals func_code func_closure format_map".split())
+_REFUSED_NAMES = frozenset(
+    "getattr setattr delattr vars globals locals eval exec compile open input id breakpoint memoryview dir help exit "
+    "quit copyright credits license aiter anext".split())
+_NAMEDTUPLE = frozenset(("_asdict", "_replace", "_fields", "_make", "_field_defaults"))
+_SUNDER = frozenset(("_value_", "_name_", "_missing_", "_generate_next_value_", "_ignore_", "_order_"))
+_READ = frozenset(("__name__", "__qualname__", "__doc__", "__members__", "__cause__"))
+_OPERATORS = frozenset(f"__{name}__" for name in (
+    "str repr len eq ne lt le gt ge hash bool int float complex index contains iter next reversed getitem setitem "
+    "delitem missing call enter exit abs neg pos invert round trunc floor ceil add sub mul matmul truediv floordiv "
+    "mod divmod pow and or xor lshift rshift radd rsub rmul rtruediv rfloordiv rmod rpow rand ror rxor iadd isub "
+    "imul itruediv ifloordiv imod ior iand ixor format length_hint").split())
+_METHODS = _OPERATORS | frozenset(f"__{name}__" for name in (
+    "init new post_init getattr setattr delattr get set delete set_name init_subclass class_getitem copy deepcopy "
+    "bytes sizeof dir fspath").split())
+_SUPER = _OPERATORS | frozenset(f"__{name}__" for name in "init new post_init setattr init_subclass".split())
+_MODULE_NAMES = frozenset(("__all__", "__version__", "__author__", "__doc__", "__license__", "__title__"))
+_BUILTIN_BASES = frozenset(
+    "object dict list set tuple str int float Exception BaseException ValueError TypeError KeyError RuntimeError "
+    "LookupError IndexError ArithmeticError OSError AttributeError".split())
+_REFUSED_NODES = tuple(getattr(ast, name) for name in (
+    "AsyncFunctionDef", "AsyncFor", "AsyncWith", "Await", "TemplateStr", "Interpolation") if hasattr(ast, name))
+
+
+def _is_dunder(name):
+    return name.startswith("__") and name.endswith("__") and len(name) > 4
+
+
+def _is_main_block(node):
+    """Whether this is `if __name__ == "__main__":`, which does not run here."""
+    if not (isinstance(node, ast.If) and isinstance(node.test, ast.Compare) and len(node.test.ops) == 1):
+        return False
+    sides = (node.test.left, node.test.comparators[0])
+    names = [side.id for side in sides if isinstance(side, ast.Name)]
+    texts = [side.value for side in sides if isinstance(side, ast.Constant)]
+    return isinstance(node.test.ops[0], ast.Eq) and names == ["__name__"] and texts == ["__main__"]
+
+
+def _without_main(tree):
+    body = []
+    for node in tree.body:
+        body.extend(node.orelse if _is_main_block(node) else [node])
+    tree.body = body
+    return tree
+
+
+class _Names:
+    """Which names a source binds, how often, and to what."""
+
+    def __init__(self, tree):
+        self.bound = {}
+        self.aliases = {}
+        self.private = set()
+        self.literals = {}
+        self.classes = {}
+        for node in ast.walk(tree):
+            self._note(node)
+        for node in tree.body:
+            if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
+                if isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+                    self.literals[node.targets[0].id] = node.value.value
+
+    def _bind(self, name):
+        if name:
+            self.bound[name] = self.bound.get(name, 0) + 1
+            if name.startswith("_"):
+                self.private.add(name)
+
+    def _note(self, node):
+        if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
+            self._bind(node.id)
+        elif isinstance(node, ast.arg):
+            self._bind(node.arg)
+        elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            self._bind(node.name)
+        elif isinstance(node, ast.ClassDef):
+            self._bind(node.name)
+            self.classes[node.name] = {item.name for item in node.body if isinstance(item, ast.FunctionDef)}
+        elif isinstance(node, (ast.ExceptHandler, ast.MatchAs, ast.MatchStar)):
+            self._bind(node.name)
+        elif isinstance(node, ast.MatchMapping):
+            self._bind(node.rest)
+        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store) and node.attr.startswith("_"):
+            self.private.add(node.attr)
+        elif isinstance(node, (ast.Import, ast.ImportFrom)):
+            for alias in node.names:
+                name = (alias.asname or alias.name).split(".")[0]
+                self._bind(name)
+                if isinstance(node, ast.Import):
+                    module = alias.name if alias.asname else alias.name.split(".")[0]
+                    self.aliases.setdefault(name, set()).add(module)
+
+    def literal(self, name):
+        """The text that `name` always stands for, or None."""
+        return self.literals.get(name) if self.bound.get(name) == 1 else None
+
+    def module(self, name):
+        """The module that `name` always stands for, or None."""
+        modules = self.aliases.get(name, ())
+        return next(iter(modules)) if len(modules) == 1 else None
+
+
+class _Gate(ast.NodeTransformer):
+    """Looks at every node, and rewrites those whose check needs the object itself.
+
+    Attribute stores become `__astra_set__(x).name = ...`, private attributes `__astra_own__(x)._name`, and
+    `x.__class__` becomes `__astra_type__(x)`.
+    """
+
+    def __init__(self, names):
+        self.names = names
+        self.found = []
+        self.in_class = False
+
+    def refuse(self, node, reason):
+        self.found.append((getattr(node, "lineno", 0), reason))
+
+    def visit(self, node):
+        if isinstance(node, _REFUSED_NODES):
+            self.refuse(node, "asynchronous code")
+        return super().visit(node)
+
+    def _identifier(self, node, name, also=frozenset()):
+        if name and _is_dunder(name) and name not in also:
+            self.refuse(node, f"the name `{name}`")
+
+    # Names
+
+    def visit_Name(self, node):
+        name = node.id
+        if _is_dunder(name):
+            reads = isinstance(node.ctx, ast.Load) and name in ("__name__", "__debug__", "__doc__")
+            writes = isinstance(node.ctx, ast.Store) and (name in (_METHODS if self.in_class else _MODULE_NAMES))
+            slots = name == "__slots__" and self.in_class and isinstance(node.ctx, ast.Store)
+            known = name in _METHODS and name in self.names.bound and isinstance(node.ctx, ast.Load)
+            if not (reads or writes or slots or known):
+                self.refuse(node, f"the name `{name}`")
+        elif isinstance(node.ctx, ast.Load) and name not in self.names.bound:
+            if name in _REFUSED_NAMES:
+                self.refuse(node, f"`{name}`")
+            elif name == "type":
+                self.refuse(node, "`type` other than as `type(x)`")
+        if name == "ABCMeta":
+            self.refuse(node, "`ABCMeta` other than as `metaclass=ABCMeta`")
+        return node
+
+    def visit_arg(self, node):
+        self._identifier(node, node.arg)
+        return self.generic_visit(node)
+
+    def visit_keyword(self, node):
+        self._identifier(node, node.arg)
+        return self.generic_visit(node)
+
+    def visit_ExceptHandler(self, node):
+        self._identifier(node, node.name)
+        return self.generic_visit(node)
+
+    def visit_MatchAs(self, node):
+        self._identifier(node, node.name)
+        return self.generic_visit(node)
+
+    def visit_MatchStar(self, node):
+        self._identifier(node, node.name)
+        return node
+
+    def visit_MatchMapping(self, node):
+        self._identifier(node, node.rest)
+        return self.generic_visit(node)
+
+    def visit_MatchClass(self, node):
+        for name in node.kwd_attrs:
+            if name.startswith("_") or name in DENIED_ATTRIBUTES or name == "format":
+                self.refuse(node, f"the attribute `{name}` in a pattern")
+        return self.generic_visit(node)
+
+    def visit_Global(self, node):
+        for name in node.names:
+            self._identifier(node, name)
+        return node
+
+    visit_Nonlocal = visit_Global
+
+    def visit_TypeVar(self, node):
+        self._identifier(node, node.name)
+        return self.generic_visit(node)
+
+    visit_ParamSpec = visit_TypeVarTuple = visit_TypeVar
+
+    def visit_comprehension(self, node):
+        if node.is_async:
+            self.refuse(node.target, "asynchronous code")
+        return self.generic_visit(node)
+
+    # Imports
+
+    def visit_Import(self, node):
+        for alias in node.names:
+            if alias.name not in facade.TABLE:
+                self.refuse(node, f"import of `{alias.name}`")
+            self._identifier(node, alias.asname)
+        return node
+
+    def visit_ImportFrom(self, node):
+        table = facade.TABLE.get(node.module or "")
+        if node.level or table is None:
+            self.refuse(node, f"import of `{'.' * node.level}{node.module or ''}`")
+            return node
+        for alias in node.names:
+            if alias.name not in table:
+                self.refuse(node, f"import of `{alias.name}` from `{node.module}`")
+            if alias.name == "ABCMeta" and alias.asname not in (None, "ABCMeta"):
+                self.refuse(node, "another name for `ABCMeta`")
+            self._identifier(node, alias.asname)
+        return node
+
+    # Definitions
+
+    def visit_FunctionDef(self, node):
+        self._identifier(node, node.name, _METHODS if self.in_class else frozenset())
+        outside, self.in_class = self.in_class, False
+        node = self.generic_visit(node)
+        self.in_class = outside
+        return node
+
+    def visit_Lambda(self, node):
+        outside, self.in_class = self.in_class, False
+        node = self.generic_visit(node)
+        self.in_class = outside
+        return node
+
+    def visit_ClassDef(self, node):
+        self._identifier(node, node.name)
+        kept = []
+        for keyword in node.keywords:
+            if keyword.arg is None:
+                self.refuse(node, "`**` in a class statement")
+            elif keyword.arg == "metaclass":
+                value = keyword.value
+                name = value.attr if isinstance(value, ast.Attribute) else getattr(value, "id", "")
+                plain = isinstance(value, ast.Name) or (
+                    isinstance(value, ast.Attribute) and isinstance(value.value, ast.Name))
+                if name != "ABCMeta" or not plain or self.names.bound.get(name, 1) != 1:
+                    self.refuse(node, "a metaclass other than `ABCMeta`")
+            else:
+                keyword.value = self.visit(keyword.value)
+            kept.append(keyword)
+        node.keywords = kept
+        for statement in node.body:
+            self._slots(statement)
+        node.bases = [self.visit(base) for base in node.bases]
+        node.decorator_list = [self.visit(decorator) for decorator in node.decorator_list]
+        outside, self.in_class = self.in_class, True
+        node.body = self._statements(node.body)
+        for parameter in getattr(node, "type_params", []):
+            self.visit(parameter)
+        self.in_class = outside
+        return node
+
+    def _statements(self, body):
+        return [self.visit(statement) for statement in body]
+
+    def _slots(self, statement):
+        targets = statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", None)]
+        if not any(isinstance(target, ast.Name) and target.id == "__slots__" for target in targets):
+            return
+        value = statement.value
+        items = value.elts if isinstance(value, (ast.Tuple, ast.List)) else [value]
+        for item in items:
+            if not (isinstance(item, ast.Constant) and isinstance(item.value, str) and not _is_dunder(item.value)):
+                self.refuse(statement, "`__slots__` that are not literal names")
+
+    # Attributes and calls
+
+    def _wrapped(self, function, value):
+        name = ast.copy_location(ast.Name(function, ast.Load()), value)
+        return ast.copy_location(ast.Call(name, [value], []), value)
+
+    def visit_Attribute(self, node):
+        return self._attribute(node, called=False)
+
+    def _attribute(self, node, called):
+        attribute = node.attr
+        loads = isinstance(node.ctx, ast.Load)
+        if isinstance(node.value, ast.Name) and self.names.module(node.value.id):
+            self._module_attribute(node, self.names.module(node.value.id))
+        if attribute == "ABCMeta":
+            self.refuse(node, "`ABCMeta` other than as `metaclass=ABCMeta`")
+        if attribute in DENIED_ATTRIBUTES:
+            self.refuse(node, f"the attribute `{attribute}`")
+        elif attribute == "format" and not called:
+            self.refuse(node, "`format` other than called on a literal")
+        elif _is_dunder(attribute):
+            return self._dunder(node, called, loads)
+        node.value = self.visit(node.value)
+        if attribute.startswith("_"):
+            if attribute in _NAMEDTUPLE and loads:
+                return node
+            if attribute not in self.names.private and attribute not in _SUNDER:
+                self.refuse(node, f"the private attribute `{attribute}`")
+            node.value = self._wrapped("__astra_own__", node.value)
+        elif not loads:
+            node.value = self._wrapped("__astra_set__", node.value)
+        return node
+
+    def _module_attribute(self, node, module):
+        table = facade.TABLE.get(module)
+        if table is not None and node.attr not in table:
+            self.refuse(node, f"`{module}.{node.attr}`")
+
+    def _dunder(self, node, called, loads):
+        attribute, value = node.attr, node.value
+        if attribute == "__class__" and loads:
+            return self._wrapped("__astra_type__", self.visit(value))
+        is_super = isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id == "super"
+        is_base = isinstance(value, ast.Name) and (
+            (value.id in _BUILTIN_BASES and value.id not in self.names.bound)
+            or (self.names.bound.get(value.id) == 1 and attribute in self.names.classes.get(value.id, ())))
+        admitted = loads and (
+            attribute in _READ
+            or (called and (attribute in _OPERATORS
+                            or (is_super and attribute in _SUPER)
+                            or (is_base and attribute in _SUPER - {"__setattr__"}))))
+        if not admitted:
+            self.refuse(node, f"the attribute `{attribute}`")
+        node.value = self.visit(value)
+        return node
+
+    def visit_Call(self, node):
+        function = node.func
+        if isinstance(function, ast.Name) and function.id == "type" and "type" not in self.names.bound:
+            if len(node.args) != 1 or node.keywords or isinstance(node.args[0], ast.Starred):
+                self.refuse(node, "`type` with three arguments")
+            node.args = [self.visit(argument) for argument in node.args]
+            return node
+        if isinstance(function, ast.Attribute):
+            if function.attr == "format":
+                self._format(node, function.value)
+            if function.attr == "__setattr__":
+                return self._setattr(node, function)
+            node.func = self._attribute(function, called=True)
+            node.args = [self.visit(argument) for argument in node.args]
+            node.keywords = [self.visit(keyword) for keyword in node.keywords]
+            return node
+        return self.generic_visit(node)
+
+    def _setattr(self, node, function):
+        """`object.__setattr__(x, name, v)` and `super().__setattr__(name, v)`, with a plain name."""
+        plain = not node.keywords and not any(isinstance(item, ast.Starred) for item in node.args)
+        if plain and isinstance(function.value, ast.Name) and function.value.id == "object" and len(node.args) == 3 \
+                and "object" not in self.names.bound:
+            name = ast.copy_location(ast.Name("__astra_setattr__", ast.Load()), function)
+            node.func = name
+        elif plain and isinstance(function.value, ast.Call) and len(node.args) == 2:
+            node.func = self._attribute(function, called=True)
+            node.args[0] = self._wrapped("__astra_name__", node.args[0])
+            node.args = [node.args[0], self.visit(node.args[1])]
+            node.args[0].args[0] = self.visit(node.args[0].args[0])
+            return node
+        else:
+            self.refuse(node, "the attribute `__setattr__`")
+        node.args = [self.visit(argument) for argument in node.args]
+        return node
+
+    def _format(self, node, receiver):
+        text = None
+        if isinstance(receiver, ast.Constant) and isinstance(receiver.value, str):
+            text = receiver.value
+        elif isinstance(receiver, ast.Name):
+            text = self.names.literal(receiver.id)
+        if text is None:
+            self.refuse(node, "`format` on something that is not a literal")
+            return
+        todo = [text]
+        while todo:
+            try:
+                fields = list(string.Formatter().parse(todo.pop()))
+            except ValueError:
+                continue
+            for _before, field, spec, _conversion in fields:
+                if field and ("." in field or "[" in field):
+                    self.refuse(node, "a format field that reaches into its value")
+                if spec:
+                    todo.append(spec)
+
+
+def _passed(tree):
+    gate = _Gate(_Names(tree))
+    tree = gate.visit(tree)
+    return tree, sorted(set(gate.found))
+
+
 def rejections(tree):
     """`(line, reason)` of everything that keeps this source out of a shared worker."""
-    return []
+    try:
+        return _passed(_without_main(tree))[1]
+    except RecursionError:
+        return [(0, "code nested too deeply to be looked at")]
+
+
+def admit(source):
+    """The code object of an admitted source, with its checks in it."""
+    tree, found = _passed(_without_main(ast.parse(source, "<tool>")))
+    if found:
+        raise ValueError(f"line {found[0][0]}: {found[0][1]}")
+    return compile(ast.fix_missing_locations(tree), "<tool>", "exec", dont_inherit=True)
 
 
 def inspect(sources, entries):

@@ -135,10 +135,11 @@ class Worker:
         self.sessions = {}
         self.limits = _Limits(settings["wall_ns"], settings["cpu_ns"])
         self.cap = settings["output_bytes"]
+        self.resource = sys.modules["resource"]
         self.want_text = settings["return_text"]
         self.output = _Output(self.cap)
         self.operations = {"call": self.call, "open": self.open, "close": self.close, "load": self.load,
-                           "unload": self.unload, "gc": self.collect, "inspect": self.inspect}
+                           "unload": self.unload, "gc": self.collect, "room": self.room, "inspect": self.inspect}
 
     # Each operation returns the tail of its reply: JSON members without the leading brace.
 
@@ -298,6 +299,12 @@ class Worker:
     def collect(self, _request):
         self.guarded(gc.collect)
         self.output.take()
+        return '"done":true'
+
+    def room(self, request):
+        """Moves the soft limit on address space, so that the next calls have room again beyond what is in use."""
+        soft, hard = self.resource.getrlimit(self.resource.RLIMIT_AS)
+        self.resource.setrlimit(self.resource.RLIMIT_AS, (min(request["bytes"], hard), hard))
         return '"done":true'
 
     def inspect(self, request):

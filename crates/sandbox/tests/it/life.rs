@@ -1,0 +1,199 @@
+//! Workers die, hosts die: sessions go on, and nothing is left behind.
+
+use crate::support::{Outcome, call, engine, load, options, program, value};
+use astra_sandbox::{Isolation, LoadedProgram, PythonEngine, SandboxError, Session, ToolEngine};
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+const CODE: &str = "
+import random, uuid
+history = []
+def step(state, n):
+    history.append(n)
+    state['sum'] = state.get('sum', 0) + n
+    print(n)
+    return [list(history), random.random(), str(uuid.uuid4())]
+";
+
+fn stateful(engine: &PythonEngine, isolation: Isolation) -> Result<LoadedProgram, SandboxError> {
+    let mut program = program(CODE, &["step"], isolation);
+    program.state = Some("{}".to_owned());
+    engine.load(&program)
+}
+
+fn alive(pid: u32) -> bool {
+    // A zombie that its parent has not yet collected does not run any more.
+    std::fs::read_to_string(format!("/proc/{pid}/stat"))
+        .is_ok_and(|text| text.rsplit_once(')').is_some_and(|(_, rest)| !rest.trim_start().starts_with('Z')))
+}
+
+fn wait_until(mut done: impl FnMut() -> bool) -> bool {
+    let began = Instant::now();
+    while began.elapsed() < Duration::from_secs(10) {
+        if done() {
+            return true;
+        }
+        std::thread::yield_now();
+    }
+    false
+}
+
+fn kill(pid: u32) {
+    if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
+        let _ = kill_process(pid, Signal::KILL);
+    }
+}
+
+/// Descendants of a process, by its children lists.
+fn descendants(pid: u32) -> Vec<u32> {
+    let mut found = Vec::new();
+    let mut todo = vec![pid];
+    while let Some(pid) = todo.pop() {
+        for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
+            let Some(child) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
+            let Ok(text) = std::fs::read_to_string(format!("/proc/{child}/stat")) else { continue };
+            let parent = text.rsplit_once(')').and_then(|(_, rest)| rest.split_ascii_whitespace().nth(1)?.parse().ok());
+            if parent == Some(pid) && !found.contains(&child) {
+                found.push(child);
+                todo.push(child);
+            }
+        }
+    }
+    found
+}
+
+fn steps(engine: &PythonEngine, session: &Session, from: u64, to: u64) -> Outcome<Vec<Value>> {
+    (from..to).map(|n| value(engine, session, "step", &json!({ "n": n }).to_string())).collect()
+}
+
+#[test]
+fn a_killed_worker_is_rebuilt_with_equal_results() {
+    let engine = engine().unwrap();
+    for class in [Isolation::Shared, Isolation::Private] {
+        let loaded = stateful(&engine, class).unwrap();
+        let undisturbed = engine.open(&loaded, 9).unwrap();
+        let expected = steps(&engine, &undisturbed, 0, 10).unwrap();
+        let disturbed = engine.open(&loaded, 9).unwrap();
+        let mut got = steps(&engine, &disturbed, 0, 4).unwrap();
+        let launcher = engine.statistics().pids[0];
+        // Every worker at once; the zygote itself is the launcher's child and stays.
+        for zygote in descendants(launcher).into_iter().take(1) {
+            for worker in descendants(zygote) {
+                kill(worker);
+                assert!(wait_until(|| !alive(worker)));
+            }
+        }
+        let first = call(&engine, &disturbed, "step", r#"{"n": 4}"#).unwrap();
+        // The call that met the death may be told so; nothing of it stays, and the next ones are right.
+        match first.result {
+            Ok(shown) => got.push(shown),
+            Err(error) => {
+                assert_eq!(error.kind, astra_sandbox::ErrorKind::Crash);
+                got.extend(steps(&engine, &disturbed, 4, 5).unwrap());
+            }
+        }
+        got.extend(steps(&engine, &disturbed, 5, 10).unwrap());
+        assert_eq!(got, expected, "{class:?}");
+        assert_eq!(engine.state(&disturbed), engine.state(&undisturbed));
+    }
+    assert!(engine.statistics().rebuilds >= 1);
+}
+
+#[test]
+fn two_thousand_sessions_with_kills_leave_nothing() {
+    let engine = engine().unwrap();
+    let loaded = stateful(&engine, Isolation::Shared).unwrap();
+    let alone = load(&engine, "import sys\ndef f():\n    return 1\n", &["f"], Isolation::Shared).unwrap();
+    let reference: Vec<_> = {
+        let session = engine.open(&loaded, 3).unwrap();
+        steps(&engine, &session, 0, 3).unwrap()
+    };
+    let descriptors = || std::fs::read_dir("/proc/self/fd").map_or(0, Iterator::count);
+    let before = descriptors();
+    let launcher = engine.statistics().pids[0];
+    let mut kept: Vec<Session> = Vec::new();
+    for number in 0..2000_u32 {
+        let session = engine.open(&loaded, 3).unwrap();
+        if number % 3 == 0 {
+            assert_eq!(steps(&engine, &session, 0, 3).unwrap(), reference);
+        }
+        if number % 50 == 0 {
+            let private = engine.open(&alone, 1).unwrap();
+            assert_eq!(value(&engine, &private, "f", "{}").unwrap(), 1);
+        }
+        kept.push(session);
+        if kept.len() > 40 {
+            // Half are abandoned, half are closed.
+            drop(kept.swap_remove((number as usize * 7) % 40));
+        }
+        if number % 200 == 199 {
+            let zygote = descendants(launcher)[0];
+            let workers = descendants(zygote);
+            kill(workers[number as usize % workers.len()]);
+        }
+    }
+    drop(kept);
+    let statistics = engine.statistics();
+    assert_eq!(statistics.sessions, 0);
+    assert!(wait_until(|| descendants(launcher).len() <= 1 + 1 + 1 + statistics.pooled_workers));
+    assert!(descriptors() <= before + 16, "{} descriptors, {before} before", descriptors());
+    drop(engine);
+    assert!(wait_until(|| !alive(launcher)));
+}
+
+#[test]
+fn a_closed_engine_leaves_no_process() {
+    let engine = engine().unwrap();
+    let loaded = stateful(&engine, Isolation::Private).unwrap();
+    let session = engine.open(&loaded, 1).unwrap();
+    steps(&engine, &session, 0, 1).unwrap();
+    let launcher = engine.statistics().pids[0];
+    let family = descendants(launcher);
+    assert!(family.len() >= 3, "{family:?}");
+    drop(session);
+    drop(engine);
+    for pid in family {
+        assert!(wait_until(|| !alive(pid)), "{pid} lives on");
+    }
+}
+
+/// Not a test of its own: the host that the next one kills.
+#[test]
+#[ignore = "run by the test below"]
+fn host_with_endless_tools() {
+    let mut long = options();
+    long.limits.wall = Duration::from_secs(600);
+    long.limits.cpu = Duration::from_secs(600);
+    let engine = PythonEngine::start(long).unwrap();
+    let code = "def f():\n    while True:\n        try:\n            while True: pass\n        except BaseException: pass\n";
+    let loaded = load(&engine, code, &["f"], Isolation::Private).unwrap();
+    let session = engine.open(&loaded, 1).unwrap();
+    println!("launcher {}", engine.statistics().pids[0]);
+    let _ = call(&engine, &session, "f", "{}");
+}
+
+#[test]
+fn a_killed_host_takes_everything_with_it() {
+    use std::io::{BufRead, BufReader};
+    let mut host = Command::new(std::env::current_exe().unwrap())
+        .args(["--ignored", "--exact", "life::host_with_endless_tools", "--nocapture"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let launcher: u32 = BufReader::new(host.stdout.take().unwrap())
+        .lines()
+        .map_while(Result::ok)
+        .find_map(|line| line.split_once("launcher ")?.1.trim().parse().ok())
+        .unwrap();
+    let busy = || descendants(launcher).len() >= 3;
+    assert!(wait_until(busy), "the host has its workers");
+    let family = descendants(launcher);
+    host.kill().unwrap();
+    host.wait().unwrap();
+    for pid in family.into_iter().chain([launcher]) {
+        assert!(wait_until(|| !alive(pid)), "{pid} survived its host");
+    }
+}
