@@ -18,7 +18,7 @@ use astra_protocol::{
 };
 use candidates::Ground;
 use refs::{Chosen, Linked, link, reference};
-use search::{Hit, Lab};
+use search::{Hit, Lab, listed};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
 use spans::parts;
@@ -202,7 +202,7 @@ fn choose(lab: &Lab<'_>) -> Vec<Option<Hit>> {
     for at in order {
         let weighed = lab.hits[at].iter().map(|hit| {
             let others = results.iter().filter(|other| **other != hit.result);
-            let (grounded, invented) = lab.footing(&hit.arguments, others);
+            let (grounded, invented) = lab.footing(&hit.tool, &hit.arguments, others);
             let used = chosen
                 .iter()
                 .flatten()
@@ -276,7 +276,7 @@ fn distinct(lab: &mut Lab<'_>, hits: &[Hit]) -> Result<(Vec<Chosen>, Vec<usize>)
         let known = calls.iter().position(|call| call.tool == hit.tool && call.arguments == arguments);
         of_goal.push(known.unwrap_or(calls.len()));
         if known.is_none() {
-            let listed = listed(lab, &hit.tool, &arguments);
+            let listed = listed(lab.arena, &hit.tool);
             calls.push(Chosen { tool: hit.tool.clone(), arguments, result: Arc::clone(&hit.result), listed });
         }
     }
@@ -307,19 +307,6 @@ fn without_idle(lab: &mut Lab<'_>, hit: &Hit) -> Result<Map<String, Json>, Arena
         }
     }
     Ok(arguments)
-}
-
-/// Values that the schema of a tool lists for the parameters given.
-fn listed(lab: &Lab<'_>, tool: &str, arguments: &Map<String, Json>) -> Vec<Json> {
-    let schema = lab.arena.compiled(tool).map(|compiled| &compiled.schema);
-    let properties = schema.into_iter().flat_map(crate::arena::properties);
-    properties
-        .filter(|(name, _)| arguments.contains_key(*name))
-        .flat_map(|(_, property)| {
-            let members = property.get("enum").and_then(Json::as_array).into_iter().flatten();
-            members.chain(property.get("default")).cloned().collect::<Vec<_>>()
-        })
-        .collect()
 }
 
 fn rewrite(spec: &mut ArenaSpec, calls: &[Chosen], of_goal: &[usize], linked: &Linked) -> Result<(), String> {

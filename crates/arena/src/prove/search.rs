@@ -7,7 +7,7 @@
 use super::candidates::{Ground, Parameter, parameters};
 use super::refs::source_in;
 use super::spans::Literals;
-use crate::arena::{Arena, Runtime};
+use crate::arena::{Arena, Runtime, properties};
 use crate::call::readable;
 use crate::reward::value_stands;
 use astra_protocol::GoalKind;
@@ -101,7 +101,7 @@ impl<'a> Lab<'a> {
                 continue;
             }
             let (grounded, invented) =
-                self.footing(&arguments, found.iter().filter(|other| **other != result));
+                self.footing(tool, &arguments, found.iter().filter(|other| **other != result));
             let (tool, result) = (tool.to_owned(), Arc::clone(&result));
             let arguments = arguments.clone();
             self.hits[at].push(Hit {
@@ -117,13 +117,18 @@ impl<'a> Lab<'a> {
         Ok(reached)
     }
 
-    /// Arguments with and without ground under them. Truth values count as neither.
+    /// Arguments with and without ground under them. Truth values, and choices that the schema lists and the prompt
+    /// does not name, count as neither.
     pub(super) fn footing<'r>(
         &self,
+        tool: &str,
         arguments: &Map<String, Json>,
         found: impl Iterator<Item = &'r Arc<Json>> + Clone,
     ) -> (usize, usize) {
-        let weighed = arguments.values().filter(|value| !matches!(value, Json::Null | Json::Bool(_)));
+        let listed = listed(self.arena, tool);
+        let choice = |value: &Json| listed.contains(value) && !self.ground.holds(value);
+        let weighed =
+            arguments.values().filter(|value| !matches!(value, Json::Null | Json::Bool(_)) && !choice(value));
         let (standing, floating): (Vec<&Json>, Vec<&Json>) = weighed.partition(|value| {
             self.ground.holds(value) || found.clone().any(|result| source_in(result, value).is_some())
         });
@@ -188,6 +193,16 @@ impl<'a> Lab<'a> {
         }
         failure.map_or(Ok(None), Err)
     }
+}
+
+/// Values that the schema of a tool lists for its parameters: choices, not discoveries.
+pub(super) fn listed(arena: &Arena, tool: &str) -> Vec<Json> {
+    let mut out = Vec::new();
+    for (_, property) in arena.compiled(tool).into_iter().flat_map(|compiled| properties(&compiled.schema)) {
+        out.extend(property.get("enum").and_then(Json::as_array).into_iter().flatten().cloned());
+        out.extend(property.get("default").cloned());
+    }
+    out
 }
 
 /// Order of preference: fewest arguments from nowhere, most from the prompt or results, found first.

@@ -97,6 +97,9 @@ pub fn import_published(
         match outcome {
             Err(rejected) => import.rejected.push(rejected),
             Ok(mut imported) => {
+                // Tools of one name cannot be loaded together, and that is said already.
+                let twins = imported.defects.iter().any(|defect| defect.detail.starts_with(TWINS));
+                let runtime = runtime.filter(|_| !twins);
                 if let Some(error) =
                     runtime.map(|runtime| load_failure(runtime, &imported.spec)).transpose()?.flatten()
                 {
@@ -191,6 +194,9 @@ pub fn import_row(row: &PublishedRow, at: usize, options: &ImportOptions) -> Res
     Ok(Imported { row: at, spec, defects: defects.0 })
 }
 
+/// How the `schema` gate begins to speak of tools of one name.
+const TWINS: &str = "two tools are named";
+
 #[derive(Default)]
 struct Defects(Vec<Defect>);
 
@@ -228,7 +234,7 @@ fn tools(row: &PublishedRow, defects: &mut Defects) -> Vec<ArenaTool> {
     for (at, doc) in row.tool_schema.iter().enumerate() {
         let earlier = row.tool_schema[..at].iter().filter(|other| other.name == doc.name).count();
         if earlier == 1 {
-            defects.add("schema", format!("two tools are named `{}`", doc.name));
+            defects.add("schema", format!("{TWINS} `{}`", doc.name));
         }
         if !valid_name(&doc.name) {
             defects.add(
