@@ -1,0 +1,12 @@
+//! The verbs of `astra arenas`.
+
+pub(crate) mod check;
+pub(crate) mod explain;
+pub(crate) mod export;
+pub(crate) mod import;
+pub(crate) mod new;
+pub(crate) mod play;
+mod play_input;
+pub(crate) mod show;
+pub(crate) mod solve;
+pub(crate) mod stats;

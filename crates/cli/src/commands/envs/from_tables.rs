@@ -1,0 +1,225 @@
+//! `astra envs from-tables`: candidates are drawn from tables, meet every gate, and those that pass are published.
+//!
+//! Candidate i is a pure function of tables, seed and i, and output stands in index order, so the same command writes
+//! the same bytes however many threads it has and however often it is stopped and resumed.
+
+use crate::Context;
+use crate::engine::gatekeeper;
+use crate::failure::{ExitStatus, InputError};
+use crate::interrupt::Interrupt;
+use crate::printer::Printer;
+use crate::publish::{Bar, Funnel, failed, outcome};
+use astra_arena::gates::Gatekeeper;
+use astra_environments::{GenerateOptions, Generator, TableGroup};
+use astra_protocol::{ArenaSpec, ContentId};
+use astra_sandbox::DataFile;
+use astra_store::{Ended, Existing, Generation, Outcome, Stage, StageOptions};
+use clap::Args;
+use serde_json::json;
+use std::path::{Path, PathBuf};
+
+/// Candidates refused in a row after which drawing on is hopeless.
+const GIVE_UP_AFTER: u64 = 2_000;
+
+/// Arguments of `from-tables`.
+#[derive(Args, Debug)]
+#[command(after_help = "Example: astra envs from-tables chemistry --count 200 --seed 1 --out arenas")]
+pub(crate) struct FromTablesArguments {
+    /// Folder of CSV files, folder of such folders, or the name of a shipped group; all shipped groups without it
+    dir: Option<PathBuf>,
+    /// Arenas wanted
+    #[arg(long, value_name = "N", default_value_t = 200)]
+    count: u64,
+    /// Folder for the data set
+    #[arg(long, value_name = "DIR", required_unless_present = "explain_schema")]
+    out: Option<PathBuf>,
+    /// Longest chain of dependent calls
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    max_hops: usize,
+    /// Continue an earlier run that was stopped
+    #[arg(long)]
+    resume: bool,
+    /// Say what was inferred about the tables (types, keys, labels, links) and do nothing else
+    #[arg(long)]
+    explain_schema: bool,
+}
+
+/// Tables in memory.
+#[derive(Debug)]
+pub(crate) struct Tables {
+    pub(crate) groups: Vec<TableGroup>,
+    /// Hash over the files, for manifests.
+    pub(crate) id: ContentId,
+}
+
+/// What to draw and where to put it.
+#[derive(Debug)]
+pub(crate) struct Order<'a> {
+    pub(crate) tables: &'a Tables,
+    pub(crate) count: u64,
+    pub(crate) max_hops: usize,
+    pub(crate) out: &'a Path,
+    pub(crate) existing: Existing,
+}
+
+/// Draws and publishes.
+pub(crate) fn run(arguments: &FromTablesArguments, context: &Context) -> anyhow::Result<ExitStatus> {
+    let tables = read(arguments.dir.as_deref())?;
+    if arguments.explain_schema {
+        for group in &tables.groups {
+            context.printer.data(format!("# {}\n{}", group.name, group.explain()))?;
+        }
+        return Ok(ExitStatus::Done);
+    }
+    let Some(out) = &arguments.out else {
+        return Err(InputError::new("`--out` is missing").into());
+    };
+    let interrupt = Interrupt::install()?;
+    let (_engine, gatekeeper) = gatekeeper(context)?;
+    let order = Order {
+        tables: &tables,
+        count: arguments.count,
+        max_hops: arguments.max_hops,
+        out,
+        existing: if arguments.resume { Existing::Resume } else { Existing::Refuse },
+    };
+    let (funnel, ended) = publish(&order, &gatekeeper, &interrupt, context)?;
+    print(&funnel, out, context.printer)?;
+    match ended {
+        Ended::Complete => Ok(ExitStatus::Done),
+        Ended::Stopped => {
+            context.printer.warn("stopped; the same command with `--resume` continues");
+            Ok(ExitStatus::Interrupted)
+        }
+        Ended::Exhausted => Err(exhausted(&funnel, arguments.count).into()),
+    }
+}
+
+/// The error of tables that do not give enough.
+pub(crate) fn exhausted(funnel: &Funnel, count: u64) -> InputError {
+    InputError::new(format!(
+        "only {} of {count} arenas: {GIVE_UP_AFTER} candidates in a row were refused",
+        funnel.accepted
+    ))
+    .hint("ask for fewer with `--count`, or give larger tables")
+    .hint("`rejected.jsonl` says why each candidate was refused")
+}
+
+fn print(funnel: &Funnel, out: &Path, printer: Printer) -> anyhow::Result<()> {
+    if printer.json {
+        return printer.json(&json!({"out": out, "funnel": funnel}));
+    }
+    printer.data(funnel.lines().join("\n"))?;
+    printer.data(format!("data set: {}", out.display()))
+}
+
+/// Reads a folder of CSV files, a folder of such folders, a shipped group, or all shipped groups.
+pub(crate) fn read(dir: Option<&Path>) -> anyhow::Result<Tables> {
+    let temporary = tempfile::tempdir()?;
+    let folders = match dir {
+        Some(dir) if dir.is_dir() => table_folders(dir)?,
+        Some(dir) => vec![crate::embedded::unpack_tables(&dir.to_string_lossy(), temporary.path())?],
+        None => crate::embedded::table_groups()
+            .into_iter()
+            .map(|group| crate::embedded::unpack_tables(group, temporary.path()))
+            .collect::<Result<_, _>>()?,
+    };
+    let mut groups = Vec::new();
+    let mut hashes = Vec::new();
+    for folder in folders {
+        groups.push(TableGroup::read(&folder)?);
+        let mut files: Vec<PathBuf> =
+            std::fs::read_dir(&folder)?.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>()?;
+        files.retain(|file| file.is_file());
+        files.sort();
+        for file in files {
+            let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            hashes.push(json!([name, ContentId::of_bytes(&std::fs::read(&file)?)]));
+        }
+    }
+    Ok(Tables { groups, id: astra_protocol::content_id(&json!(hashes)) })
+}
+
+/// The folder itself when it holds CSV files, else those of its folders that do.
+fn table_folders(dir: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let mut inner = Vec::new();
+    for entry in std::fs::read_dir(dir)? {
+        let path = entry?.path();
+        if path.is_dir() && holds_tables(&path) {
+            inner.push(path);
+        }
+    }
+    inner.sort();
+    // An empty list falls to the folder itself, whose reader says what is missing.
+    Ok(if holds_tables(dir) || inner.is_empty() { vec![dir.to_owned()] } else { inner })
+}
+
+fn holds_tables(folder: &Path) -> bool {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.into_iter().any(|entry| entry.path().extension().is_some_and(|kind| kind == "csv"))
+}
+
+/// Draws, gates and writes until enough are accepted.
+pub(crate) fn publish(
+    order: &Order<'_>,
+    gatekeeper: &Gatekeeper,
+    interrupt: &Interrupt,
+    context: &Context,
+) -> anyhow::Result<(Funnel, Ended)> {
+    let seed = context.settings.seed;
+    let options = GenerateOptions { seed, max_hops: order.max_hops, ..GenerateOptions::default() };
+    let generators = order
+        .tables
+        .groups
+        .iter()
+        .map(|group| Generator::new(group, options.clone()))
+        .collect::<Result<Vec<_>, _>>()?;
+    let names: Vec<&str> = order.tables.groups.iter().map(|group| group.name.as_str()).collect();
+    let settings = json!({
+        "seed": seed, "max_hops": order.max_hops, "groups": names,
+        "sandbox": super::super::arenas::check::limits_of(&context.settings.to_json()),
+    });
+    let mut stage = Stage::new("envs from-tables", settings);
+    stage.inputs.insert("tables".to_owned(), order.tables.id.0.clone());
+    let stage_options = StageOptions {
+        concurrency: context.settings.threads,
+        existing: order.existing,
+        revision: crate::embedded::revision(),
+        stop: Some(interrupt.flag()),
+        ..StageOptions::new(order.out)
+    };
+    let generation = Generation { count: order.count, give_up_after: GIVE_UP_AFTER };
+    let mut bar = Bar::accepted(context.printer, "arenas");
+    let summary = astra_store::generate(generation, &stage, &stage_options, &mut bar, |index| {
+        candidate(&generators, index, gatekeeper)
+    })?;
+    drop(bar);
+    let funnel = Funnel::read(order.out, &summary)?;
+    if summary.ended != Ended::Stopped {
+        funnel.write(order.out)?;
+    }
+    Ok((funnel, summary.ended))
+}
+
+/// Candidate `index` of the run: groups take turns.
+fn candidate(generators: &[Generator<'_>], index: u64, gatekeeper: &Gatekeeper) -> Outcome<ArenaSpec> {
+    let turns = generators.len() as u64;
+    let Some(generator) = usize::try_from(index % turns).ok().and_then(|at| generators.get(at)) else {
+        return failed(&"there is no group of tables");
+    };
+    let drawn = match generator.candidate(index / turns) {
+        Ok(drawn) => drawn,
+        Err(discarded) => return Outcome::Rejected { why: format!("draw: {}", discarded.why.join("; ")) },
+    };
+    let data: Vec<DataFile> = drawn
+        .spec
+        .data
+        .iter()
+        .zip(drawn.data)
+        .map(|(named, json)| DataFile { name: named.name.clone(), json: json.into() })
+        .collect();
+    match gatekeeper.check(&drawn.spec, &data, &[]) {
+        Ok(report) => outcome(report, &data),
+        Err(error) => failed(&error),
+    }
+}

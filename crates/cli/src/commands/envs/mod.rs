@@ -1,0 +1,3 @@
+//! The verbs of `astra envs`.
+
+pub(crate) mod from_tables;

@@ -1,0 +1,36 @@
+//! One file a verb: a function from arguments and resolved settings to an exit status.
+
+pub(crate) mod arenas;
+pub(crate) mod doctor;
+pub(crate) mod envs;
+pub(crate) mod quickstart;
+pub(crate) mod report;
+
+use crate::Context;
+use crate::arguments::{ArenasCommand, Command, EnvsCommand};
+use crate::failure::ExitStatus;
+
+/// Runs a command.
+pub(crate) fn run(command: Command, context: &Context) -> anyhow::Result<ExitStatus> {
+    match command {
+        Command::Envs(EnvsCommand::FromTables(arguments)) => envs::from_tables::run(&arguments, context),
+        Command::Arenas(command) => run_arenas(command, context),
+        Command::Report(arguments) => report::run(&arguments, context),
+        Command::Quickstart(arguments) => quickstart::run(&arguments, context),
+        Command::Doctor(arguments) => doctor::run(&arguments, context),
+    }
+}
+
+fn run_arenas(command: ArenasCommand, context: &Context) -> anyhow::Result<ExitStatus> {
+    match command {
+        ArenasCommand::Check(arguments) => arenas::check::run(&arguments, context),
+        ArenasCommand::Show(arguments) => arenas::show::run(&arguments, context),
+        ArenasCommand::Explain(arguments) => arenas::explain::run(&arguments, context),
+        ArenasCommand::New(arguments) => arenas::new::run(&arguments, context),
+        ArenasCommand::Play(arguments) => arenas::play::run(&arguments, context),
+        ArenasCommand::Solve(arguments) => arenas::solve::run(&arguments, context),
+        ArenasCommand::Import(arguments) => arenas::import::run(&arguments, context),
+        ArenasCommand::Export(arguments) => arenas::export::run(&arguments, context),
+        ArenasCommand::Stats(arguments) => arenas::stats::run(&arguments, context),
+    }
+}

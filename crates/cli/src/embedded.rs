@@ -1,0 +1,36 @@
+//! What the binary carries with it: the shipped tables, the bench tools, and the revision it was built from.
+
+use crate::failure::InputError;
+use std::path::{Path, PathBuf};
+
+include!(concat!(env!("OUT_DIR"), "/embedded.rs"));
+
+/// Git revision of the code, if it was known when it was built.
+pub(crate) fn revision() -> Option<String> {
+    Some(env!("ASTRA_BUILD_REVISION")).filter(|revision| !revision.is_empty()).map(str::to_owned)
+}
+
+/// Names of the shipped groups of tables.
+pub(crate) fn table_groups() -> Vec<&'static str> {
+    let mut groups: Vec<&str> = TABLES.iter().filter_map(|(path, _)| Some(path.split_once('/')?.0)).collect();
+    groups.dedup();
+    groups
+}
+
+/// Writes a shipped group of tables into `folder`, where the reader of tables finds it.
+pub(crate) fn unpack_tables(group: &str, folder: &Path) -> anyhow::Result<PathBuf> {
+    let files: Vec<_> =
+        TABLES.iter().filter(|(path, _)| path.split_once('/').is_some_and(|(of, _)| of == group)).collect();
+    if files.is_empty() {
+        let groups = table_groups().join(", ");
+        return Err(InputError::new(format!("there is no folder and no shipped group of tables `{group}`"))
+            .hint(format!("shipped groups: {groups}"))
+            .into());
+    }
+    let target = folder.join(group);
+    std::fs::create_dir_all(&target)?;
+    for (path, content) in files {
+        std::fs::write(folder.join(path), content)?;
+    }
+    Ok(target)
+}

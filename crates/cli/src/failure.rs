@@ -1,0 +1,286 @@
+//! How a command ends: exit statuses with meanings, errors with hints as data.
+//!
+//! Inside the binary errors are `anyhow`; at the end the chain is searched for the libraries' own error types, which
+//! know what a person can do and whose fault it was.
+
+use crate::settings::SettingsError;
+use astra_arena::ArenaError;
+use astra_arena::published::PublishedError;
+use astra_sandbox::SandboxError;
+use astra_store::StoreError;
+
+/// What a command's end means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ExitStatus {
+    /// Done.
+    Done,
+    /// The input failed: an argument, a file, an arena.
+    InputFailed,
+    /// We failed.
+    WeFailed,
+    /// Stopped by Ctrl-C; what was done is kept.
+    Interrupted,
+}
+
+impl ExitStatus {
+    /// The process exit code. 3 is kept for runs that wait for batch answers.
+    pub(crate) fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::InputFailed => 1,
+            Self::WeFailed => 2,
+            Self::Interrupted => 130,
+        }
+    }
+
+    /// Done, or failed input.
+    pub(crate) fn of_input(is_good: bool) -> Self {
+        if is_good { Self::Done } else { Self::InputFailed }
+    }
+}
+
+/// Next steps that an error can name.
+pub(crate) trait Hint {
+    /// One line each.
+    fn hints(&self) -> Vec<String>;
+
+    /// Whose fault it is.
+    fn status(&self) -> ExitStatus;
+}
+
+/// Something that the user gave and that cannot be used, with what to do about it.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub(crate) struct InputError {
+    message: String,
+    hints: Vec<String>,
+}
+
+impl InputError {
+    pub(crate) fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), hints: Vec::new() }
+    }
+
+    /// Adds a next step.
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+}
+
+/// Nobody reads our output any more (`astra … | head`). That is success: the reader had enough.
+#[derive(Debug, thiserror::Error)]
+#[error("nobody reads the output any more")]
+pub(crate) struct OutputClosed;
+
+impl Hint for InputError {
+    fn hints(&self) -> Vec<String> {
+        self.hints.clone()
+    }
+
+    fn status(&self) -> ExitStatus {
+        ExitStatus::InputFailed
+    }
+}
+
+impl Hint for SettingsError {
+    fn hints(&self) -> Vec<String> {
+        self.hints()
+    }
+
+    fn status(&self) -> ExitStatus {
+        ExitStatus::InputFailed
+    }
+}
+
+impl Hint for StoreError {
+    fn hints(&self) -> Vec<String> {
+        self.hints()
+    }
+
+    fn status(&self) -> ExitStatus {
+        match self {
+            Self::Unserialisable { .. } | Self::Thread { .. } => ExitStatus::WeFailed,
+            // A path that cannot be read or written is one that the user gave.
+            Self::Io { .. }
+            | Self::Record { .. }
+            | Self::NotUtf8 { .. }
+            | Self::CutOff { .. }
+            | Self::BlankLine { .. }
+            | Self::LineTooLong { .. }
+            | Self::EmptyFile { .. }
+            | Self::Document { .. }
+            | Self::CodeFile { .. }
+            | Self::NoRecords { .. }
+            | Self::UnknownKind { .. }
+            | Self::BadContentId { .. }
+            | Self::MissingData { .. }
+            | Self::CorruptData { .. }
+            | Self::DataMismatch { .. }
+            | Self::DataTooLarge { .. }
+            | Self::BadShard { .. }
+            | Self::OutputExists { .. }
+            | Self::FolderNotEmpty { .. }
+            | Self::SettingsChanged { .. }
+            | Self::Busy { .. } => ExitStatus::InputFailed,
+        }
+    }
+}
+
+impl Hint for SandboxError {
+    fn hints(&self) -> Vec<String> {
+        let mut hints = self.hints();
+        match self {
+            Self::PythonMissing { .. } | Self::PythonTooOld { .. } | Self::PythonUnusable { .. } => {
+                hints.push("name the interpreter with `--python PATH` or ASTRA_PYTHON".to_owned());
+            }
+            Self::ProtectionMissing { .. } => {
+                hints.push("`--accept-missing-protections` runs without them".to_owned());
+            }
+            Self::Compile { .. }
+            | Self::EntryMissing { .. }
+            | Self::Body { .. }
+            | Self::Input { .. }
+            | Self::UnknownTool { .. }
+            | Self::RebuildMismatch { .. }
+            | Self::ForeignSession
+            | Self::Worker { .. }
+            | Self::System { .. } => {}
+        }
+        hints
+    }
+
+    fn status(&self) -> ExitStatus {
+        match self {
+            Self::PythonMissing { .. }
+            | Self::PythonTooOld { .. }
+            | Self::PythonUnusable { .. }
+            | Self::ProtectionMissing { .. }
+            | Self::Compile { .. }
+            | Self::EntryMissing { .. }
+            | Self::Body { .. }
+            | Self::Input { .. }
+            | Self::UnknownTool { .. }
+            | Self::RebuildMismatch { .. } => ExitStatus::InputFailed,
+            Self::ForeignSession | Self::Worker { .. } | Self::System { .. } => ExitStatus::WeFailed,
+        }
+    }
+}
+
+impl Hint for ArenaError {
+    fn hints(&self) -> Vec<String> {
+        match self {
+            Self::Sandbox(error) => Hint::hints(error),
+            Self::Spec(_) | Self::Schema { .. } => {
+                vec!["`astra arenas check FILE` names every problem of a file".to_owned()]
+            }
+            Self::MissingData { .. } => {
+                vec!["copy the `data` folder together with the file that names it".to_owned()]
+            }
+        }
+    }
+
+    fn status(&self) -> ExitStatus {
+        match self {
+            Self::Sandbox(error) => error.status(),
+            Self::Spec(_) | Self::Schema { .. } | Self::MissingData { .. } => ExitStatus::InputFailed,
+        }
+    }
+}
+
+/// The error type of the chain that knows most, outermost first.
+fn known(error: &anyhow::Error) -> Option<&dyn Hint> {
+    error.chain().find_map(|cause| {
+        None.or_else(|| cause.downcast_ref::<InputError>().map(|known| known as &dyn Hint))
+            .or_else(|| cause.downcast_ref::<SettingsError>().map(|known| known as &dyn Hint))
+            .or_else(|| cause.downcast_ref::<StoreError>().map(|known| known as &dyn Hint))
+            .or_else(|| cause.downcast_ref::<SandboxError>().map(|known| known as &dyn Hint))
+            .or_else(|| cause.downcast_ref::<ArenaError>().map(|known| known as &dyn Hint))
+            .or_else(|| cause.downcast_ref::<PublishedError>().map(|known| known as &dyn Hint))
+            .or_else(|| cause.downcast_ref::<astra_environments::Error>().map(|known| known as &dyn Hint))
+    })
+}
+
+impl Hint for astra_environments::Error {
+    fn hints(&self) -> Vec<String> {
+        self.hints()
+    }
+
+    fn status(&self) -> ExitStatus {
+        ExitStatus::InputFailed
+    }
+}
+
+impl Hint for PublishedError {
+    fn hints(&self) -> Vec<String> {
+        match self {
+            Self::Arena(error) => error.hints(),
+            Self::Io { .. }
+            | Self::File { .. }
+            | Self::Record { .. }
+            | Self::Column { .. }
+            | Self::Refused { .. } => self.hints(),
+        }
+    }
+
+    fn status(&self) -> ExitStatus {
+        match self {
+            Self::Arena(error) => error.status(),
+            Self::Io { .. }
+            | Self::File { .. }
+            | Self::Record { .. }
+            | Self::Column { .. }
+            | Self::Refused { .. } => ExitStatus::InputFailed,
+        }
+    }
+}
+
+/// Next steps of an error, without repetition.
+pub(crate) fn hints(error: &anyhow::Error) -> Vec<String> {
+    let mut hints = known(error).map(Hint::hints).unwrap_or_default();
+    hints.dedup();
+    hints
+}
+
+/// What an error means for the exit status.
+pub(crate) fn status(error: &anyhow::Error) -> ExitStatus {
+    if error.is::<OutputClosed>() {
+        return ExitStatus::Done;
+    }
+    known(error).map_or(ExitStatus::WeFailed, Hint::status)
+}
+
+/// The messages of the chain, outermost first; a cause that its parent already quotes is left out.
+pub(crate) fn messages(error: &anyhow::Error) -> Vec<String> {
+    let mut messages: Vec<String> = Vec::new();
+    for cause in error.chain() {
+        let text = cause.to_string();
+        if !messages.iter().any(|said| said.contains(&text)) {
+            messages.push(text);
+        }
+    }
+    messages
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anyhow::Context as _;
+
+    #[test]
+    fn the_chain_is_searched_for_hints_and_for_whose_fault_it_is() {
+        let error = Err::<(), _>(InputError::new("no").hint("try yes")).context("while asking").unwrap_err();
+        assert_eq!(hints(&error), ["try yes"]);
+        assert_eq!(status(&error).code(), 1);
+        assert_eq!(messages(&error), ["while asking", "no"]);
+        assert_eq!(status(&anyhow::anyhow!("what")).code(), 2);
+        assert_eq!(status(&anyhow::Error::new(OutputClosed)).code(), 0);
+    }
+
+    #[test]
+    fn a_cause_that_was_quoted_is_not_said_twice() {
+        let source = std::io::Error::other("disk on fire");
+        let error = anyhow::Error::new(StoreError::Io { action: "open", path: "x".into(), source });
+        assert_eq!(messages(&error), ["could not open `x`: disk on fire"]);
+    }
+}

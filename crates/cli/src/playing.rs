@@ -1,0 +1,186 @@
+//! Policies over arenas, and the numbers that `solve` prints and `summary.json` keeps.
+
+use crate::engine::Engine;
+use crate::interrupt::Interrupt;
+use crate::printer::Printer;
+use crate::settings::Settings;
+use crate::table::Table;
+use astra_arena::distractors::{BandCounts, DistractorPool};
+use astra_arena::{Arena, EpisodeLimits, RewardVariant};
+use astra_eval::{
+    BuiltinPolicy, Company, Estimate, Played, SolveOptions, Summary, solve, summarise, summarise_by,
+};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Mean and interval, as tables show them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Measure {
+    pub(crate) mean: f64,
+    pub(crate) low: f64,
+    pub(crate) high: f64,
+}
+
+/// A policy's numbers over some episodes. The plain fields are means, so that scripts can read them directly.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Numbers {
+    /// Trajectory-level F1; absent when nothing could be scored.
+    pub(crate) f1: Option<f64>,
+    pub(crate) recall: Option<f64>,
+    pub(crate) precision: Option<f64>,
+    pub(crate) calls: Option<f64>,
+    /// Episodes scored.
+    pub(crate) n: usize,
+    /// Episodes masked because something other than the policy broke.
+    pub(crate) masked: usize,
+    /// 95 % bootstrap intervals of the means.
+    pub(crate) intervals: BTreeMap<String, Measure>,
+}
+
+/// A policy's numbers, whole and by topology and hops.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct PolicyNumbers {
+    #[serde(flatten)]
+    pub(crate) all: Numbers,
+    pub(crate) groups: Vec<GroupNumbers>,
+}
+
+/// The episodes of one topology and depth.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct GroupNumbers {
+    pub(crate) topology: String,
+    pub(crate) hops: usize,
+    #[serde(flatten)]
+    pub(crate) numbers: Numbers,
+}
+
+impl From<Summary> for Numbers {
+    fn from(summary: Summary) -> Self {
+        let measures = [
+            ("f1", &summary.f1),
+            ("recall", &summary.recall),
+            ("precision", &summary.precision),
+            ("calls", &summary.calls),
+            ("answer", &summary.answer),
+        ];
+        let intervals = measures
+            .into_iter()
+            .filter_map(|(name, estimate)| {
+                let Estimate { mean, low, high, .. } = (*estimate)?;
+                Some((name.to_owned(), Measure { mean, low, high }))
+            })
+            .collect();
+        Self {
+            f1: summary.f1.map(|estimate| estimate.mean),
+            recall: summary.recall.map(|estimate| estimate.mean),
+            precision: summary.precision.map(|estimate| estimate.mean),
+            calls: summary.calls.map(|estimate| estimate.mean),
+            n: summary.n,
+            masked: summary.masked,
+            intervals,
+        }
+    }
+}
+
+impl PolicyNumbers {
+    pub(crate) fn of(played: &[Played]) -> Self {
+        let groups = summarise_by(played)
+            .into_iter()
+            .map(|((topology, hops), summary)| GroupNumbers {
+                topology: topology.as_str().to_owned(),
+                hops,
+                numbers: summary.into(),
+            })
+            .collect();
+        Self { all: summarise(played).into(), groups }
+    }
+}
+
+/// How arenas are played, as settings mean it.
+pub(crate) fn options(settings: &Settings, samples: usize, bands: Option<BandCounts>) -> SolveOptions {
+    SolveOptions {
+        seed: settings.seed,
+        samples,
+        threads: settings.threads.get(),
+        failure_rate: settings.episode.failure_rate,
+        limits: EpisodeLimits { max_calls: settings.episode.max_calls, ..EpisodeLimits::default() },
+        variant: variant(settings),
+        max_turns: settings.episode.max_turns,
+        bands,
+    }
+}
+
+/// The reward that the settings name.
+pub(crate) fn variant(settings: &Settings) -> RewardVariant {
+    match settings.episode.reward.as_str() {
+        "recall" => RewardVariant::Recall,
+        "precision" => RewardVariant::Precision,
+        "f1_answer" => RewardVariant::F1Answer,
+        // The catalogue admits these four words only.
+        _ => RewardVariant::F1,
+    }
+}
+
+/// Everything that a run of policies shares.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stage<'a> {
+    pub(crate) engine: &'a Engine,
+    pub(crate) options: &'a SolveOptions,
+    pub(crate) pool: Option<&'a DistractorPool>,
+    pub(crate) interrupt: &'a Interrupt,
+    pub(crate) printer: Printer,
+}
+
+impl Stage<'_> {
+    /// Plays one policy over arenas, with a progress line.
+    pub(crate) fn play(&self, arenas: &[Arc<Arena>], policy: BuiltinPolicy) -> anyhow::Result<Vec<Played>> {
+        let bar = self.printer.progress(arenas.len() * self.options.samples, policy.as_str());
+        let mut heard = |_: &Played| bar.inc(1);
+        let company = Company { pool: self.pool, stop: self.interrupt.flag(), on_done: &mut heard };
+        let played = solve(&self.engine.runtime, arenas, policy, self.options, company);
+        bar.finish_and_clear();
+        Ok(played?)
+    }
+}
+
+/// The headings of tables of numbers.
+const HEADINGS: [&str; 6] = ["F1", "recall", "precision", "calls", "n", "masked"];
+
+/// A table by topology and hops, the whole last.
+pub(crate) fn group_table(numbers: &PolicyNumbers) -> Table {
+    let mut headings = vec!["topology", "hops"];
+    headings.extend(HEADINGS);
+    let mut table = Table::new(&headings, 1..headings.len());
+    for group in &numbers.groups {
+        table.row([vec![group.topology.clone(), group.hops.to_string()], cells(&group.numbers)].concat());
+    }
+    table.row([vec!["all".to_owned(), String::new()], cells(&numbers.all)].concat());
+    table
+}
+
+/// A table with one policy a row.
+pub(crate) fn policy_table<'a>(policies: impl IntoIterator<Item = (&'a str, &'a PolicyNumbers)>) -> Table {
+    let mut headings = vec!["policy"];
+    headings.extend(HEADINGS);
+    let mut table = Table::new(&headings, 1..headings.len());
+    for (name, numbers) in policies {
+        table.row([vec![name.to_owned()], cells(&numbers.all)].concat());
+    }
+    table
+}
+
+fn cells(numbers: &Numbers) -> Vec<String> {
+    let shown = |name: &str, digits: usize| match numbers.intervals.get(name) {
+        Some(Measure { mean, low, high }) => format!("{mean:.digits$} [{low:.digits$}, {high:.digits$}]"),
+        None => "–".to_owned(),
+    };
+    vec![
+        shown("f1", 3),
+        shown("recall", 3),
+        shown("precision", 3),
+        shown("calls", 2),
+        numbers.n.to_string(),
+        numbers.masked.to_string(),
+    ]
+}

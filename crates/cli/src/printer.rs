@@ -1,0 +1,106 @@
+//! Where words go: data to stdout, talk and progress to stderr. Colour only underlines what the words say already.
+//!
+//! `anstream` strips colour when the stream is no terminal or NO_COLOR is set; the progress line exists only on a
+//! terminal.
+
+use crate::failure::OutputClosed;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use owo_colors::OwoColorize;
+use std::io::{ErrorKind, IsTerminal, Write};
+
+/// How much to say on stderr.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Verbosity {
+    /// Errors only.
+    Quiet,
+    /// What happens.
+    Normal,
+    /// And why.
+    Verbose,
+}
+
+/// Prints. Cheap to copy.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Printer {
+    verbosity: Verbosity,
+    /// Whether data are JSON.
+    pub(crate) json: bool,
+}
+
+impl Printer {
+    pub(crate) fn new(verbosity: Verbosity, json: bool) -> Self {
+        Self { verbosity, json }
+    }
+
+    /// Data: text for stdout, ending its line.
+    pub(crate) fn data(&self, text: impl AsRef<str>) -> anyhow::Result<()> {
+        let mut stdout = anstream::stdout().lock();
+        let text = text.as_ref().trim_end_matches('\n');
+        writeln!(stdout, "{text}").and_then(|()| stdout.flush()).map_err(|error| match error.kind() {
+            ErrorKind::BrokenPipe => anyhow::Error::new(OutputClosed),
+            _ => anyhow::Error::new(error).context("could not write to stdout"),
+        })
+    }
+
+    /// One JSON object a line.
+    pub(crate) fn json(&self, value: &impl serde::Serialize) -> anyhow::Result<()> {
+        self.data(serde_json::to_string(value)?)
+    }
+
+    /// Talk: what happens.
+    pub(crate) fn say(&self, text: impl AsRef<str>) {
+        if self.verbosity >= Verbosity::Normal {
+            to_stderr(text.as_ref());
+        }
+    }
+
+    /// Talk for those who asked for it.
+    pub(crate) fn detail(&self, text: impl AsRef<str>) {
+        if self.verbosity >= Verbosity::Verbose {
+            to_stderr(text.as_ref());
+        }
+    }
+
+    /// Something that goes on although it deserves attention.
+    pub(crate) fn warn(&self, text: impl AsRef<str>) {
+        if self.verbosity >= Verbosity::Normal {
+            to_stderr(&format!("{} {}", "warning:".yellow().bold(), text.as_ref()));
+        }
+    }
+
+    /// An error with its causes, then its hints.
+    pub(crate) fn error(&self, error: &anyhow::Error) {
+        let mut messages = crate::failure::messages(error).into_iter();
+        to_stderr(&format!("{} {}", "error:".red().bold(), messages.next().unwrap_or_default()));
+        for cause in messages {
+            to_stderr(&format!("  because: {cause}"));
+        }
+        for hint in crate::failure::hints(error) {
+            to_stderr(&format!("{} {hint}", "hint:".cyan().bold()));
+        }
+    }
+
+    /// A next step outside of an error.
+    pub(crate) fn hint(&self, text: impl AsRef<str>) {
+        self.say(format!("{} {}", "hint:".cyan().bold(), text.as_ref()));
+    }
+
+    /// A progress line; hidden where nobody watches.
+    pub(crate) fn progress(&self, total: usize, what: &'static str) -> ProgressBar {
+        let bar = ProgressBar::with_draw_target(Some(total as u64), ProgressDrawTarget::hidden());
+        if self.verbosity >= Verbosity::Normal && std::io::stderr().is_terminal() {
+            bar.set_draw_target(ProgressDrawTarget::stderr_with_hz(8));
+        }
+        let template = "{prefix} {bar:24} {pos}/{len} {per_sec}, {eta} left {wide_msg}";
+        // The template is a constant; were it ever wrong, the plain bar does.
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style.progress_chars("=> "));
+        }
+        bar.with_prefix(what)
+    }
+}
+
+/// A broken stderr leaves nobody to tell.
+fn to_stderr(text: &str) {
+    let _ = writeln!(anstream::stderr().lock(), "{text}");
+}

@@ -1,0 +1,177 @@
+//! The report of a run: one self-contained HTML file, rendered from `summary.json` and nothing else.
+//!
+//! Everything a person may want to check stands in the summary, so a report can be rendered again later and a script
+//! can read the same numbers. No request leaves the page; it follows the reader's light or dark setting.
+
+mod episode;
+
+pub(crate) use episode::Conversation;
+
+use crate::playing::{Measure, PolicyNumbers};
+use crate::publish::Funnel;
+use anyhow::Context as _;
+use indexmap::IndexMap;
+use minijinja::value::{Serde, Value};
+use minijinja::{AutoEscape, Environment, context};
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// Version of `summary.json`.
+pub(crate) const SUMMARY_VERSION: u32 = 1;
+
+const TEMPLATE: &str = include_str!("report.html.j2");
+
+/// `summary.json` of a run.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct RunSummary {
+    pub(crate) version: u32,
+    /// The command that made it.
+    pub(crate) command: String,
+    pub(crate) versions: Versions,
+    pub(crate) seed: u64,
+    /// Resolved settings.
+    pub(crate) settings: Json,
+    pub(crate) arenas: ArenaCounts,
+    pub(crate) funnel: Funnel,
+    pub(crate) policies: IndexMap<String, PolicyNumbers>,
+    pub(crate) sandbox: Vec<Layer>,
+    pub(crate) episode: Option<Conversation>,
+}
+
+/// What ran.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Versions {
+    pub(crate) astra: String,
+    pub(crate) revision: Option<String>,
+    pub(crate) python: String,
+}
+
+/// The arenas of a run, counted.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct ArenaCounts {
+    pub(crate) count: usize,
+    pub(crate) answerable: usize,
+    pub(crate) tools: usize,
+    pub(crate) domains: BTreeMap<String, usize>,
+    pub(crate) classes: BTreeMap<String, usize>,
+}
+
+/// One protection.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Layer {
+    pub(crate) layer: String,
+    /// Absent when it is enforced.
+    pub(crate) missing: Option<String>,
+}
+
+/// Writes `summary.json` and `report.html` into a run's folder.
+pub(crate) fn write(folder: &Path, summary: &RunSummary) -> anyhow::Result<()> {
+    std::fs::write(folder.join("summary.json"), serde_json::to_string_pretty(summary)? + "\n")
+        .with_context(|| format!("could not write `summary.json` in `{}`", folder.display()))?;
+    render_to(folder, summary)
+}
+
+/// Writes `report.html` into a run's folder.
+pub(crate) fn render_to(folder: &Path, summary: &RunSummary) -> anyhow::Result<()> {
+    std::fs::write(folder.join("report.html"), render(summary)?)
+        .with_context(|| format!("could not write `report.html` in `{}`", folder.display()))
+}
+
+/// One row of the table by topology: a group and each policy's F1 there.
+#[derive(Debug, Serialize)]
+struct GroupRow {
+    topology: String,
+    hops: usize,
+    n: usize,
+    cells: Vec<Option<Measure>>,
+}
+
+fn render(summary: &RunSummary) -> anyhow::Result<String> {
+    let mut environment = Environment::new();
+    environment.set_auto_escape_callback(|_| AutoEscape::Html);
+    environment.add_filter("fixed", |value: f64, digits: usize| format!("{value:.digits$}"));
+    environment.add_filter("percent", |value: f64| format!("{:.1}%", value.clamp(0.0, 1.0) * 100.0));
+    environment.add_template("report", TEMPLATE)?;
+    let groups = groups(summary);
+    let settings = serde_json::to_string_pretty(&summary.settings)?;
+    let most = summary.funnel.drawn.max(1) as f64;
+    let page = environment.get_template("report")?;
+    Ok(page.render(context! {
+        summary => Value::from(Serde(summary)),
+        groups => Value::from(Serde(groups)),
+        settings,
+        most,
+    })?)
+}
+
+fn groups(summary: &RunSummary) -> Vec<GroupRow> {
+    let mut rows: BTreeMap<(String, usize), GroupRow> = BTreeMap::new();
+    for (at, numbers) in summary.policies.values().enumerate() {
+        for group in &numbers.groups {
+            let key = (group.topology.clone(), group.hops);
+            let row = rows.entry(key).or_insert_with(|| GroupRow {
+                topology: group.topology.replace('_', " "),
+                hops: group.hops,
+                n: 0,
+                cells: vec![None; summary.policies.len()],
+            });
+            row.n = row.n.max(group.numbers.n);
+            row.cells[at] = group.numbers.intervals.get("f1").cloned();
+        }
+    }
+    rows.into_values().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::playing::Numbers;
+
+    fn summary() -> RunSummary {
+        let measure = Measure { mean: 0.5, low: 0.25, high: 0.75 };
+        let numbers = Numbers {
+            f1: Some(0.5),
+            recall: Some(0.5),
+            precision: Some(0.5),
+            calls: Some(2.0),
+            n: 3,
+            masked: 0,
+            intervals: [("f1".to_owned(), measure)].into(),
+        };
+        let group =
+            crate::playing::GroupNumbers { topology: "multi_hop".into(), hops: 2, numbers: numbers.clone() };
+        let random = PolicyNumbers { all: numbers, groups: vec![group] };
+        RunSummary {
+            version: SUMMARY_VERSION,
+            command: "quickstart".into(),
+            versions: Versions { astra: "0.1.0".into(), revision: None, python: "3.11.7".into() },
+            seed: 7,
+            settings: serde_json::json!({"x": "</pre><script>alert(1)</script>"}),
+            arenas: ArenaCounts { count: 3, answerable: 3, ..ArenaCounts::default() },
+            funnel: Funnel { drawn: 4, accepted: 3, ..Funnel::default() },
+            policies: [("random".to_owned(), random)].into(),
+            sandbox: vec![Layer { layer: "seccomp".into(), missing: Some("no <kernel> support".into()) }],
+            episode: None,
+        }
+    }
+
+    #[test]
+    fn a_report_is_self_contained_and_escapes_what_it_shows() {
+        let page = render(&summary()).unwrap();
+        assert!(page.contains("0.500") && page.contains("multi hop") && page.contains("[0.250, 0.750]"));
+        assert!(!page.contains("<script>alert") && page.contains("no &lt;kernel&gt; support"));
+        for outside in ["http://", "https://", "src=", "@import", "url("] {
+            assert!(!page.contains(outside), "the page reaches out: {outside}");
+        }
+    }
+
+    #[test]
+    fn a_summary_survives_being_written_and_read() {
+        let text = serde_json::to_string(&summary()).unwrap();
+        let again: RunSummary = serde_json::from_str(&text).unwrap();
+        assert_eq!(serde_json::to_string(&again).unwrap(), text);
+        assert_eq!(render(&again).unwrap(), render(&summary()).unwrap());
+    }
+}
