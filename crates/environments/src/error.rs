@@ -22,6 +22,16 @@ pub enum Error {
         /// The folder.
         path: PathBuf,
     },
+    /// Two files make the same table name.
+    #[error("{}: the table `{table}` is also in {}", path.display(), other.display())]
+    DuplicateTable {
+        /// The file.
+        path: PathBuf,
+        /// The file before it.
+        other: PathBuf,
+        /// The name, in lower case with underscores.
+        table: String,
+    },
     /// A file holds a header at most.
     #[error("{}:{line}: the table has no {what}", path.display())]
     Empty {
@@ -125,6 +135,7 @@ impl Error {
             Self::Empty { .. } => {
                 "write the column names in the first line and at least one row below, or remove the file"
             }
+            Self::DuplicateTable { .. } => "rename one of the files; names are compared in lower case",
             Self::NotUtf8 { .. } => "convert the file, for example with `iconv -f LATIN1 -t UTF-8`",
             Self::DuplicateColumn { .. } | Self::UnnamedColumn { .. } => {
                 "give every column a name of its own"

@@ -7,17 +7,25 @@
 //!
 //! It calls no language model. Python runs only inside the gates' sandbox.
 
-mod assemble;
-mod draw;
 mod error;
-mod generate;
-mod phrase;
-mod plan;
-mod publish;
-mod routes;
-mod subset;
+
+// What the tables are, and which walks through them can be asked about.
 mod tables;
+
+mod routes;
+
+// One question: its steps, the data it carries, its words, its tools.
+mod draw;
+mod plan;
+mod subset;
+
+mod phrase;
 mod tools;
+
+// From question to arena to published arena.
+mod assemble;
+mod generate;
+mod publish;
 
 pub use error::Error;
 pub use generate::{Candidate, Discarded, GenerateOptions, Generator, generate};

@@ -193,7 +193,10 @@ impl English<'_> {
         match &filter.value {
             FilterValue::Bool(true) => format!("{words} {nouns}"),
             FilterValue::Bool(false) => format!("{nouns} that are not {words}"),
-            FilterValue::Text(value) => format!("{nouns} with {words} {value}"),
+            FilterValue::Text(value) if value.chars().all(char::is_alphanumeric) => {
+                format!("{nouns} with {words} {value}")
+            }
+            FilterValue::Text(value) => format!("{nouns} with {words} \"{value}\""),
         }
     }
 
@@ -370,7 +373,7 @@ impl English<'_> {
             4 => "I'd like to put it on a slide.".to_owned(),
             5 => "No need for background, the result is enough.".to_owned(),
             6 => "It settles a bet.".to_owned(),
-            _ => format!("It belongs into an overview of {title}."),
+            _ => format!("It goes into an overview of {title}."),
         }
     }
 }

@@ -116,7 +116,7 @@ pub(crate) fn draw(
     let search = usize::from(access == Access::BySearch);
     let depth = if chained { 2 + draw.below(max_hops.saturating_sub(1).max(1)) } else { 1 };
     let fitting: Vec<&Path> = paths.iter().filter(|path| path.hops.len() + 1 + search == depth).collect();
-    let path = (*draw.pick(&fitting)?).clone();
+    let path = draw_path(group, &fitting, draw)?.clone();
     let end = draw_end(group, &path, draw)?;
     let filter = draw_filter(group, &end, draw);
     let combine = if parallel { draw_combine(group, &path, &end, draw) } else { Combine::Only };
@@ -128,6 +128,20 @@ pub(crate) fn draw(
         add_branch(&mut plan, group, &rows);
     }
     Some(plan)
+}
+
+/// A path, those from tables of many names more often: a table of ten rows has ten questions of a kind to give.
+fn draw_path<'a>(group: &TableGroup, fitting: &[&'a Path], draw: &mut Draw) -> Option<&'a Path> {
+    let weight = |path: &Path| {
+        let bits = group.tables[path.start].nameable.len().checked_ilog2().unwrap_or(0) as usize;
+        1 + bits * bits
+    };
+    let mut left = draw.below(fitting.iter().map(|path| weight(path)).sum());
+    fitting.iter().copied().find(|path| {
+        let here = left < weight(path);
+        left = left.saturating_sub(weight(path));
+        here
+    })
 }
 
 fn draw_end(group: &TableGroup, path: &Path, draw: &mut Draw) -> Option<End> {

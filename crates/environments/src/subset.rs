@@ -8,7 +8,7 @@
 use crate::draw::Draw;
 use crate::plan::{Filter, Plan, Read};
 use crate::routes::{End, filters};
-use crate::tables::{Cell, Kind, Role, TableGroup, article};
+use crate::tables::{Cell, Kind, Role, TableGroup};
 use astra_protocol::ContentId;
 use serde_json::{Map, Value as Json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,6 +17,7 @@ const DISTRACTORS: usize = 18;
 const NEIGHBOURS: usize = 6;
 const COUNTED_PARENTS: usize = 9;
 const MAX_CHILDREN: usize = 60;
+const MIN_KEPT: usize = 17;
 const MAX_COLUMNS: usize = 7;
 
 /// The piece.
@@ -115,7 +116,14 @@ fn add_children(
     rows.entry(link.parent).or_default().extend(&others);
     let counted = rows.entry(link.child).or_default();
     for row in asked {
-        counted.extend(draw.sample(&link.children[row], MAX_CHILDREN).iter().map(|child| *child as usize));
+        let children = &link.children[row];
+        // Where all would be too many, a seeded number of them: the bound itself must not be the answer.
+        let kept = if children.len() > MAX_CHILDREN {
+            MIN_KEPT + draw.below(MAX_CHILDREN - MIN_KEPT)
+        } else {
+            MAX_CHILDREN
+        };
+        counted.extend(draw.sample(children, kept).iter().map(|child| *child as usize));
     }
     for row in others {
         let some = 3 + draw.below(MAX_CHILDREN / 3);
@@ -263,7 +271,7 @@ impl Subset {
             out.push((column.name.clone(), format!("{flag}{}{unit}", column.words)));
         }
         for link in sub.links.iter().map(|link| &group.links[*link]) {
-            out.push((link.field.clone(), format!("id of {} {}", article(&link.role), link.role)));
+            out.push((link.field.clone(), format!("id of its {}", link.role)));
         }
         out
     }

@@ -4,7 +4,7 @@
 //! say so, unless the key is text, where inclusion by chance is unlikely. A wrong link would make false questions; a
 //! missing one only fewer, so doubt means no link.
 
-use super::read::{RawTable, kind_of, truth};
+use super::read::{RawTable, kind_of, says_nothing, truth};
 use super::words::{Noun, column_words, snake};
 use super::{Cell, Column, Kind, Link, Role, Table};
 use serde_json::Number;
@@ -50,7 +50,12 @@ fn table(raw: RawTable) -> Table {
     if let Some(key) = key {
         let name = &table.columns[key].name;
         let surrogate = name == "id" || name.ends_with("_id") || name.ends_with("_pk") || name == "key";
-        table.columns[key].role = if surrogate { Role::Surrogate } else { Role::NaturalKey };
+        let column = &mut table.columns[key];
+        column.role = if surrogate { Role::Surrogate } else { Role::NaturalKey };
+        let says_so = ["code", "number", "symbol", "name"].iter().any(|end| column.words.ends_with(end));
+        if column.kind == Kind::Text && !says_so {
+            column.words.push_str(" code");
+        }
     }
     table
 }
@@ -59,7 +64,7 @@ fn column(name: String, texts: Vec<Box<str>>) -> Column {
     let kind = kind_of(&name, &texts);
     let mut frequency: HashMap<&str, usize> = HashMap::new();
     for text in &texts {
-        *frequency.entry(text).or_default() += 1;
+        *frequency.entry(if says_nothing(kind, text) { "" } else { text }).or_default() += 1;
     }
     let distinct = frequency.keys().filter(|text| !text.is_empty()).count();
     let mode = frequency.values().copied().max().unwrap_or_default();
@@ -70,7 +75,7 @@ fn column(name: String, texts: Vec<Box<str>>) -> Column {
 }
 
 fn cell(kind: Kind, text: Box<str>) -> Cell {
-    if text.is_empty() {
+    if says_nothing(kind, &text) {
         return Cell::Empty;
     }
     let number = match kind {

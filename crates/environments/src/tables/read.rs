@@ -33,6 +33,12 @@ pub(crate) fn read_group(folder: &Path) -> Result<TableGroup, Error> {
     }
     files.sort();
     let raw = files.iter().map(|path| read_table(path)).collect::<Result<Vec<_>, _>>()?;
+    for (at, table) in raw.iter().enumerate() {
+        if let Some(earlier) = raw[..at].iter().position(|earlier| earlier.name == table.name) {
+            let (path, other) = (files[at].clone(), files[earlier].clone());
+            return Err(Error::DuplicateTable { path, other, table: table.name.clone() });
+        }
+    }
     let name = folder
         .canonicalize()
         .ok()
@@ -113,6 +119,7 @@ fn read_table(path: &Path) -> Result<RawTable, Error> {
         return Err(Error::Empty { path: path.to_owned(), line, what });
     }
     let name = path.file_stem().map(|stem| words::snake(&stem.to_string_lossy())).unwrap_or_default();
+    let name = if name.is_empty() { "table".to_owned() } else { name };
     Ok(RawTable { name, columns, cells, rows })
 }
 
@@ -152,10 +159,19 @@ fn csv_error(path: &Path, error: csv::Error) -> Error {
     Error::Csv { path: path.to_owned(), line, message }
 }
 
-/// Type of a column from its non-empty cells.
+/// Whether a cell of this kind says that nothing is known. `NA` does so among numbers; as text it is also a code.
+pub(super) fn says_nothing(kind: Kind, cell: &str) -> bool {
+    match cell {
+        "" | "NULL" | "null" | "N/A" | "NaN" | "nan" | "None" => true,
+        "NA" | "-" | "?" => kind != Kind::Text,
+        _ => false,
+    }
+}
+
+/// Type of a column from the cells that say something.
 pub(super) fn kind_of(name: &str, cells: &[Box<str>]) -> Kind {
     let flag = name.starts_with("is_") || name.starts_with("has_");
-    let filled = || cells.iter().filter(|cell| !cell.is_empty());
+    let filled = || cells.iter().filter(|cell| !says_nothing(Kind::Integer, cell));
     if filled().next().is_none() {
         return Kind::Text;
     }

@@ -45,6 +45,27 @@ const PROPER: &[&str] = &[
     "greek",
     "latin",
 ];
+const ABBREVIATIONS: &[(&str, &str)] = &[
+    ("lat", "latitude"),
+    ("lon", "longitude"),
+    ("lng", "longitude"),
+    ("alt", "altitude"),
+    ("elev", "elevation"),
+    ("dep", "departure"),
+    ("arr", "arrival"),
+    ("sched", "scheduled"),
+    ("num", "number of"),
+    ("avg", "average"),
+    ("max", "maximum"),
+    ("min", "minimum"),
+    ("pop", "population"),
+    ("qty", "quantity"),
+    ("temp", "temperature"),
+    ("desc", "description"),
+    ("addr", "address"),
+    ("dob", "date of birth"),
+    ("tz", "time zone"),
+];
 /// Endings of column names that are units, longest first among those that overlap.
 const UNITS: &[(&str, &str)] = &[
     ("_j_per_g_k", "J/(g·K)"),
@@ -171,7 +192,8 @@ pub(crate) fn column_words(name: &str) -> (String, Option<&'static str>) {
             } else if PROPER.contains(&word) {
                 word[..1].to_uppercase() + &word[1..]
             } else {
-                word.to_owned()
+                let long = ABBREVIATIONS.iter().find(|(short, _)| *short == word);
+                long.map_or(word, |(_, long)| long).to_owned()
             }
         })
         .collect();
@@ -235,6 +257,7 @@ mod tests {
         );
         assert_eq!(column_words("is_radioactive"), ("radioactive".into(), None));
         assert_eq!(column_words("k"), ("k".into(), None));
+        assert_eq!(column_words("dep_lat_deg"), ("departure latitude".into(), Some("degrees")));
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! Python source of the tools: written out per table and dialect, never per question.
 //!
 //! Each source validates what it is given, answers mistakes with `{"error": …}` and computes from the arena's data
-//! files; it holds no value of any row. Searches want at least three letters or digits and match whole word beginnings,
-//! so wildcards and single letters find nothing. Error texts never repeat an argument, which may be huge.
+//! files; it holds no value of any row. Searches want at least three letters or digits and match whole words or beginnings
+//! of at least four, so wildcards and single letters find nothing. Error texts never repeat an argument, which may be huge.
 
 /// A named hole in a template and what fills it.
 type Holes<'a> = &'a [(&'a str, &'a str)];
@@ -24,7 +24,7 @@ def <name>(<query>, <limit>=<default>):
     found = []
     for row in data("<table>"):
         parts = re.findall(r"\w+", (row["<label>"] or "").casefold())
-        if all(any(part.startswith(word) for part in parts) for word in words):
+        if all(word in parts or len(word) > 3 and any(part.startswith(word) for part in parts) for word in words):
             found.append((parts != words, row["<label>"], row["id"]))
     found.sort()
     hits = [{"id": key, "<label>": label} for _, label, key in found[:<limit>]]

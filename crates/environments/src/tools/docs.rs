@@ -49,8 +49,8 @@ fn search(calls: &Calls, table: usize, properties: &mut Map<String, Json>) -> St
         json!({
             "type": "string",
             "description": format!(
-                "Words of the {noun}'s {label}, or their beginnings; at least three letters or digits. \
-                 No wildcards.",
+                "Words of the {noun}'s {label}, or beginnings of four letters or more; three letters or digits at \
+                 least. No wildcards.",
                 noun = noun.singular
             ),
         }),
@@ -89,8 +89,11 @@ fn record(
     };
     properties.insert(calls.subject_parameter(kind), json!({"type": "string", "description": subject}));
     let fields = calls.subset.fields(calls.group, table);
-    let listed =
-        fields.iter().map(|(name, words)| format!("`{name}` ({words})")).collect::<Vec<_>>().join(", ");
+    let described = |(name, words): &(String, String)| {
+        let obvious = words.to_lowercase() == name.replace('_', " ");
+        if obvious { format!("`{name}`") } else { format!("`{name}` ({words})") }
+    };
+    let listed = fields.iter().map(described).collect::<Vec<_>>().join(", ");
     let by = if by_name { label.as_str() } else { "id" };
     match calls.plan.detail {
         Detail::Record => format!(

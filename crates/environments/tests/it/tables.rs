@@ -2,6 +2,7 @@
 
 use super::shipped;
 use astra_environments::{Error, GenerateOptions, Generator, TableGroup};
+use astra_protocol::ArenaSpec;
 use std::path::Path;
 
 type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error>>;
@@ -88,6 +89,14 @@ fn codes_with_leading_zeros_stay_text() {
 }
 
 #[test]
+fn na_is_nothing_among_numbers_and_a_code_among_texts() {
+    let folder = folder(&[("t.csv", b"code,speed_kmh\nNA,NA\nDE,12\nFR,7.5\n")]).unwrap();
+    let explained = TableGroup::read(folder.path()).unwrap().explain();
+    assert!(explained.contains("code: text, 3 distinct"), "{explained}");
+    assert!(explained.contains("speed_kmh: real, 2 distinct"), "{explained}");
+}
+
+#[test]
 fn equal_numbers_without_a_telling_name_are_no_link() {
     let files: [(&str, &[u8]); 2] =
         [("a.csv", b"id,name\n1,Anna\n2,Berta\n3,Clara\n"), ("b.csv", b"id,rank\n10,1\n11,2\n12,3\n")];
@@ -119,6 +128,33 @@ fn folders_without_tables_are_refused() {
     assert!(matches!(error, Error::NoTables { .. }), "{error}");
     let missing = TableGroup::read(&empty.path().join("nowhere")).unwrap_err();
     assert!(matches!(missing, Error::Read { .. }), "{missing}");
+}
+
+#[test]
+fn two_files_of_one_table_name_are_refused() {
+    let folder = folder(&[("Big Towns.csv", b"a\n1\n"), ("big_towns.csv", b"a\n1\n")]).unwrap();
+    let error = TableGroup::read(folder.path()).unwrap_err();
+    assert_eq!(text(&error, folder.path()), "big_towns.csv: the table `big_towns` is also in Big Towns.csv");
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::test_runner::Config::with_cases(64))]
+
+    /// Whatever the bytes, reading ends in a table or in a refusal that names the file, and drawing never panics.
+    #[test]
+    fn any_bytes_are_read_or_refused(bytes in "([a-c_ ]{1,3}(,[a-c\"é]{0,3}){0,2}\n){1,3}([0-9a-cNA\"\n.,é-]{0,6}[,\n]){0,40}") {
+        let folder = folder(&[("t.csv", bytes.as_bytes())]).unwrap();
+        match TableGroup::read(folder.path()) {
+            Err(error) => assert!(error.to_string().contains("t.csv:") && !error.hints().is_empty(), "{error}"),
+            Ok(group) => {
+                let generator = Generator::new(&group, GenerateOptions::default());
+                for found in generator.iter().flat_map(|generator| (0..3).flat_map(|index| generator.candidate(index))) {
+                    let line = serde_json::to_string(&found.spec).unwrap();
+                    assert_eq!(ArenaSpec::parse(&line).unwrap(), found.spec);
+                }
+            }
+        }
+    }
 }
 
 #[test]
