@@ -17,6 +17,7 @@ use astra_sandbox::SandboxError;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 /// A pool below this makes bands that mean little (DESIGN §6).
@@ -331,7 +332,7 @@ fn description(arena: &Arena, name: &str) -> String {
     let mut text = doc.map_or_else(String::new, |doc| format!("{}\n{}", doc.name, doc.description));
     for (name, property) in arena.compiled(name).into_iter().flat_map(|tool| properties(&tool.schema)) {
         let about = property.get("description").and_then(Json::as_str).unwrap_or_default();
-        text.push_str(&format!("\n{name} {about}"));
+        let _ = write!(text, "\n{name} {about}");
     }
     text
 }

@@ -117,7 +117,9 @@ impl<'a> Values<'a> {
         let single = ["const", "default"].into_iter().filter_map(|key| self.property.get(key));
         let values: Vec<Json> =
             listed.chain(single).filter(|value| self.ground.holds(value) == named).cloned().collect();
-        values.into_iter().for_each(|value| self.push(value));
+        for value in values {
+            self.push(value);
+        }
     }
 
     fn texts(&mut self) -> usize {
@@ -200,7 +202,9 @@ impl<'a> Values<'a> {
                 .filter(|(_, part)| part.is_array())
                 .map(|(_, part)| part.clone())
                 .collect();
-            lists.into_iter().for_each(|list| self.push(list));
+            for list in lists {
+                self.push(list);
+            }
         }
         let item = self.property.get("items").cloned().unwrap_or(Json::Null);
         let elements = Values::new(&item, self.code, self.ground, self.results).ordered();
@@ -231,7 +235,9 @@ impl<'a> Values<'a> {
                 .filter(|(_, part)| part.is_object())
                 .map(|(_, part)| part.clone())
                 .collect();
-            objects.into_iter().for_each(|object| self.push(object));
+            for object in objects {
+                self.push(object);
+            }
         }
         self.schema(false);
         self.push(Json::Object(Map::new()));

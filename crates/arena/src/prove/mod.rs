@@ -122,20 +122,19 @@ pub fn prove(
         .collect();
     let mut lab = Lab::new(runtime, arena, Ground::new(spec.prompt_text(), &asked.join("\n")), limits.calls);
     for (tool, arguments) in trace.map(calls_of).unwrap_or_default() {
-        lab.file(&tool, arguments, true)?;
+        lab.file(&tool, &arguments, true)?;
     }
     let stuck = explore(&mut lab, limits)?;
     let chosen = choose(&lab);
     let mut proof = Proof { promoted: None, why_not: None, goals: Vec::new(), calls: 0 };
     for (at, goal) in spec.goals.iter().enumerate() {
         let GoalKind::Returns { tool, value, .. } = &goal.kind else { continue };
-        let outcome = match &chosen[at] {
-            Some(hit) => found(hit, value),
-            None => {
-                let why = stuck.iter().find(|(name, _)| name == tool).map(|(_, why)| why.clone());
-                let why = why.unwrap_or_else(|| "no call that was tried returns it".into());
-                GoalOutcome::NotFound { after: lab.spent, why }
-            }
+        let outcome = if let Some(hit) = &chosen[at] {
+            found(hit, value)
+        } else {
+            let why = stuck.iter().find(|(name, _)| name == tool).map(|(_, why)| why.clone());
+            let why = why.unwrap_or_else(|| "no call that was tried returns it".into());
+            GoalOutcome::NotFound { after: lab.spent, why }
         };
         proof.goals.push(GoalProof { goal: goal.id.clone(), tool: tool.clone(), outcome });
     }
@@ -201,8 +200,7 @@ fn choose(lab: &Lab<'_>) -> Vec<Option<Hit>> {
     order.sort_by_key(|at| lab.hits[*at].len());
     for at in order {
         let weighed = lab.hits[at].iter().map(|hit| {
-            let others = results.iter().filter(|other| **other != hit.result);
-            let (grounded, invented) = lab.footing(&hit.tool, &hit.arguments, others);
+            let (grounded, invented) = lab.footing(&hit.tool, &hit.arguments, &hit.result, &results);
             let used = chosen
                 .iter()
                 .flatten()

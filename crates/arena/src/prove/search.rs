@@ -85,10 +85,10 @@ impl<'a> Lab<'a> {
     pub(super) fn file(
         &mut self,
         tool: &str,
-        arguments: Map<String, Json>,
+        arguments: &Map<String, Json>,
         traced: bool,
     ) -> Result<bool, SandboxError> {
-        let Some(result) = self.call(tool, &arguments)? else { return Ok(false) };
+        let Some(result) = self.call(tool, arguments)? else { return Ok(false) };
         let found = self.found();
         let mut reached = false;
         for (at, goal) in self.arena.spec().goals.iter().enumerate() {
@@ -97,11 +97,10 @@ impl<'a> Lab<'a> {
                 continue;
             }
             reached = true;
-            if self.hits[at].len() >= HITS || self.hits[at].iter().any(|hit| hit.arguments == arguments) {
+            if self.hits[at].len() >= HITS || self.hits[at].iter().any(|hit| hit.arguments == *arguments) {
                 continue;
             }
-            let (grounded, invented) =
-                self.footing(tool, &arguments, found.iter().filter(|other| **other != result));
+            let (grounded, invented) = self.footing(tool, arguments, &result, &found);
             let (tool, result) = (tool.to_owned(), Arc::clone(&result));
             let arguments = arguments.clone();
             self.hits[at].push(Hit {
@@ -118,19 +117,21 @@ impl<'a> Lab<'a> {
     }
 
     /// Arguments with and without ground under them. Truth values, and choices that the schema lists and the prompt
-    /// does not name, count as neither.
-    pub(super) fn footing<'r>(
+    /// does not name, count as neither. What the call itself returned (`own`) is no ground.
+    pub(super) fn footing(
         &self,
         tool: &str,
         arguments: &Map<String, Json>,
-        found: impl Iterator<Item = &'r Arc<Json>> + Clone,
+        own: &Json,
+        found: &[Arc<Json>],
     ) -> (usize, usize) {
         let listed = listed(self.arena, tool);
         let choice = |value: &Json| listed.contains(value) && !self.ground.holds(value);
         let weighed =
             arguments.values().filter(|value| !matches!(value, Json::Null | Json::Bool(_)) && !choice(value));
         let (standing, floating): (Vec<&Json>, Vec<&Json>) = weighed.partition(|value| {
-            self.ground.holds(value) || found.clone().any(|result| source_in(result, value).is_some())
+            self.ground.holds(value)
+                || found.iter().any(|other| **other != *own && source_in(other, value).is_some())
         });
         (standing.len(), floating.len())
     }
@@ -173,7 +174,7 @@ impl<'a> Lab<'a> {
                 return ControlFlow::Break(());
             }
             if let Some(arguments) = combination(&parameters, places)
-                && let Err(error) = self.file(tool, arguments, false)
+                && let Err(error) = self.file(tool, &arguments, false)
             {
                 failure = Some(error);
                 return ControlFlow::Break(());

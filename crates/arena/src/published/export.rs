@@ -63,7 +63,9 @@ pub fn export_row(spec: &ArenaSpec, data: &[DataFile]) -> Result<Exported, Publi
     if last.map(guess_value).as_ref() != Some(&spec.answer) {
         let text = match spec.answer.to_json() {
             Json::String(text) => text,
-            other => other.to_string(),
+            other @ (Json::Null | Json::Bool(_) | Json::Number(_) | Json::Array(_) | Json::Object(_)) => {
+                other.to_string()
+            }
         };
         extra.insert("answer".into(), Json::String(text));
     }

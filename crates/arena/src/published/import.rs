@@ -249,7 +249,7 @@ fn tools(row: &PublishedRow, defects: &mut Defects) -> Vec<ArenaTool> {
         match (&code, &entry) {
             (None, _) => defects.add("schema", format!("tool `{}` has no code", doc.name)),
             (Some(_), None) => {
-                defects.add("schema", format!("the code of `{}` defines no function", doc.name))
+                defects.add("schema", format!("the code of `{}` defines no function", doc.name));
             }
             (Some(_), Some(_)) => {}
         }

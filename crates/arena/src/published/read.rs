@@ -182,9 +182,22 @@ fn of_field(field: &Field) -> Json {
         Field::Double(value) => float(*value),
         Field::Group(row) => Json::Object(of_record(row)),
         Field::ListInternal(list) => Json::Array(list.elements().iter().map(of_field).collect()),
-        Field::Null => Json::Null,
-        // The four columns are text and lists of text; of other columns only plain ones are of use to anybody.
-        other => Json::String(other.to_string()),
+        // The four columns are text and lists of text; nobody reads columns of these types.
+        Field::Null
+        | Field::Byte(_)
+        | Field::Short(_)
+        | Field::UByte(_)
+        | Field::UShort(_)
+        | Field::UInt(_)
+        | Field::ULong(_)
+        | Field::Float16(_)
+        | Field::Decimal(_)
+        | Field::Date(_)
+        | Field::TimeMillis(_)
+        | Field::TimeMicros(_)
+        | Field::TimestampMillis(_)
+        | Field::TimestampMicros(_)
+        | Field::MapInternal(_) => Json::Null,
     }
 }
 
