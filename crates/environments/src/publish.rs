@@ -9,36 +9,45 @@ use astra_arena::gates::Gatekeeper;
 use astra_protocol::{ArenaSpec, Boundary};
 use astra_sandbox::DataFile;
 use astra_store::{Generation, Outcome, Progress, Stage, StageOptions, Summary};
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
 /// So many candidates in a row without an accepted one mean that the tables are exhausted.
-const GIVE_UP_AFTER: u64 = 500;
+const GIVE_UP_AFTER: u64 = 2_000;
 
-/// Publishes `count` arenas into `options.out`.
+/// Publishes `count` arenas into `options.out`; the groups of tables take turns.
 pub fn publish(
-    generator: &Generator<'_>,
+    generators: &[Generator<'_>],
     gates: &Gatekeeper,
     count: u64,
     options: &StageOptions<'_>,
     progress: &mut dyn Progress,
 ) -> Result<Summary, Error> {
-    let group = generator.group();
-    let drawn = generator.options();
-    let settings = json!({
-        "generator": env!("CARGO_PKG_VERSION"),
-        "seed": drawn.seed,
-        "max_hops": drawn.max_hops,
-        "topologies": drawn.topologies,
-    });
+    let drawn = |generator: &Generator<'_>| {
+        let options = generator.options();
+        json!({
+            "group": generator.group().name,
+            "seed": options.seed,
+            "max_hops": options.max_hops,
+            "topologies": options.topologies,
+        })
+    };
+    let groups: Vec<Json> = generators.iter().map(drawn).collect();
+    let settings = json!({"generator": env!("CARGO_PKG_VERSION"), "groups": groups});
     let mut stage = Stage::new("envs from-tables", settings);
-    stage.inputs.insert(group.name.clone(), group.content.0.clone());
+    let contents = generators.iter().map(|one| (one.group().name.clone(), one.group().content.0.clone()));
+    stage.inputs.extend(contents);
     let generation = Generation { count, give_up_after: GIVE_UP_AFTER };
-    Ok(astra_store::generate(generation, &stage, options, progress, |index| judge(generator, gates, index))?)
+    Ok(astra_store::generate(generation, &stage, options, progress, |index| judge(generators, gates, index))?)
 }
 
-/// What becomes of one index. A function of the index alone, as the runner demands.
-fn judge(generator: &Generator<'_>, gates: &Gatekeeper, index: u64) -> Outcome<ArenaSpec> {
-    let candidate = match generator.candidate(index) {
+/// What becomes of candidate `index` of the run. A function of tables, options and index alone, as the runner demands.
+pub fn judge(generators: &[Generator<'_>], gates: &Gatekeeper, index: u64) -> Outcome<ArenaSpec> {
+    let turns = generators.len().max(1) as u64;
+    let turn = usize::try_from(index % turns).ok().and_then(|turn| generators.get(turn));
+    let Some(generator) = turn else {
+        return Outcome::Rejected { why: "draw: there is no group of tables".into() };
+    };
+    let candidate = match generator.candidate(index / turns) {
         Ok(candidate) => candidate,
         Err(discarded) => return Outcome::Rejected { why: format!("draw: {}", discarded.why.join("; ")) },
     };
