@@ -233,28 +233,37 @@ impl Core {
         check_inputs(program)?;
         let parts = distinct_sources(program);
         let request = inspection(program, &parts.0, &parts.1);
-        let mut gate = lock(&self.gate);
-        let mut worker = match gate.take() {
-            Some(worker) => worker,
-            None => Worker::spawn(&self.zygote, Role::Gate, &self.options.limits)?,
+        let report = match self.inspect(&request) {
+            Err(lost) if lost.kind == ErrorKind::Crash => self.inspect(&request),
+            other => other,
         };
-        // On failure the worker is dropped here, and the next load starts another.
-        let first = || program.tools.first().map_or_else(String::new, |tool| tool.name.clone());
-        let reply = worker.request(&request).map_err(|lost| SandboxError::Compile {
-            tool: first(),
+        let report = report.map_err(|lost| SandboxError::Compile {
+            tool: program.tools.first().map_or_else(String::new, |tool| tool.name.clone()),
             line: 0,
             message: lost.message,
         })?;
-        if let Some(message) = &reply.message {
-            let error = SandboxError::Compile { tool: first(), line: 0, message: message.to_string() };
-            *gate = Some(worker);
-            return Err(error);
-        }
-        let report = reply.report.map_or("", |report| report.get()).to_owned();
-        *gate = Some(worker);
-        drop(gate);
         let key = self.next.fetch_add(1, Ordering::Relaxed);
         Loaded::new(key, program, parts, &report).map(|loaded| LoadedProgram(Arc::new(loaded)))
+    }
+
+    /// Has the gate read sources. A gate worker that dies of them is replaced at the next load.
+    fn inspect(&self, request: &str) -> Result<String, Lost> {
+        let mut gate = lock(&self.gate);
+        let mut worker = match gate.take() {
+            Some(worker) => worker,
+            None => Worker::spawn(&self.zygote, Role::Gate, &self.options.limits)
+                .map_err(|error| Lost { kind: ErrorKind::Crash, message: error.to_string() })?,
+        };
+        let reply = worker.request(request)?;
+        let read = match (&reply.report, reply.kind) {
+            (Some(report), None) => Ok(report.get().to_owned()),
+            (_, kind) => Err(Lost {
+                kind: kind.unwrap_or(ErrorKind::Protocol),
+                message: reply.message.as_deref().unwrap_or("no report came").to_owned(),
+            }),
+        };
+        *gate = Some(worker);
+        read
     }
 
     fn call(
@@ -274,21 +283,20 @@ impl Core {
             return Ok(failed(ErrorKind::CallLimit, message, began));
         }
         body.calls += 1;
-        self.settle(session, &mut body)?;
         let arguments = serde_json::to_string(arguments).unwrap_or_else(|_| "{}".to_owned());
         let request = call_request(session.number, tool, &arguments);
-        let taken = self.with_worker(&mut body, |worker| {
-            let before = worker.resident_before;
-            let taken = take(&worker.request(&request)?);
-            worker.resident_before = worker.resident();
-            Ok((taken, worker.resident_before.saturating_sub(before)))
-        });
-        let (taken, growth) = match taken {
-            Ok(taken) => taken,
-            Err(lost) => {
-                session.program.0.demote();
-                body.place = Place::Nowhere;
-                return Ok(failed(lost.kind, lost.message, began));
+        let mut attempts = 0;
+        let (taken, growth) = loop {
+            self.settle(session, &mut body)?;
+            attempts += 1;
+            match self.with_worker(&mut body, |worker| answer(worker, &request)) {
+                Ok(taken) => break taken,
+                // Whoever killed that worker, it need not have been this call: the second time it was.
+                Err(lost) if lost.kind == ErrorKind::Crash && attempts == 1 => {}
+                Err(lost) => {
+                    session.program.0.demote();
+                    return Ok(failed(lost.kind, lost.message, began));
+                }
             }
         };
         Ok(self.conclude(session, &mut body, Call { index, arguments, taken, growth, began }))
@@ -324,7 +332,15 @@ impl Core {
     }
 
     /// Makes sure that the session is in a worker, with everything that its log says.
-    fn settle(self: &Arc<Self>, session: &Session, body: &mut Body) -> Result<(), SandboxError> {
+    fn settle(&self, session: &Session, body: &mut Body) -> Result<(), SandboxError> {
+        match self.try_settle(session, body) {
+            // The worker was killed by somebody else in the meantime: once more, in another one.
+            Err((_, Fate::Died)) => Ok(self.try_settle(session, body).map_err(|(error, _)| error)?),
+            other => Ok(other.map_err(|(error, _)| error)?),
+        }
+    }
+
+    fn try_settle(&self, session: &Session, body: &mut Body) -> Result<(), (SandboxError, Fate)> {
         match &body.place {
             Place::Private(_) => return Ok(()),
             Place::Shared { slot, generation } => {
@@ -340,20 +356,20 @@ impl Core {
         } else {
             self.settle_shared(session, body)?;
         }
-        if !body.log.is_empty() {
-            self.rebuilds.fetch_add(1, Ordering::Relaxed);
-            self.replay(session, body)?;
+        if body.log.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        self.rebuilds.fetch_add(1, Ordering::Relaxed);
+        self.replay(session, body)
     }
 
-    fn settle_privately(&self, session: &Session, body: &mut Body) -> Result<(), SandboxError> {
+    fn settle_privately(&self, session: &Session, body: &mut Body) -> Result<(), (SandboxError, Fate)> {
         let pooled = lock(&self.pool).pop();
         let mut worker = match pooled {
             Some(worker) => worker,
-            None => Worker::spawn(&self.zygote, Role::Private, &self.options.limits)?,
+            None => Worker::spawn(&self.zygote, Role::Private, &self.options.limits).map_err(Fate::lives)?,
         };
-        let load = session.program.0.load_request()?;
+        let load = session.program.0.load_request().map_err(Fate::lives)?;
         check_loaded(worker.request(&load), session)?;
         check_opened(worker.request(&open_request(session)), session)?;
         self.account(worker.total_cpu);
@@ -361,46 +377,50 @@ impl Core {
         Ok(())
     }
 
-    fn settle_shared(&self, session: &Session, body: &mut Body) -> Result<(), SandboxError> {
+    fn settle_shared(&self, session: &Session, body: &mut Body) -> Result<(), (SandboxError, Fate)> {
         // By number and not by load, so that where a session lives follows from the order of opening alone.
         let index = usize::try_from(session.number).unwrap_or(0) % self.slots.len();
         let mut slot = lock(&self.slots[index]);
         let slot = &mut *slot;
         if slot.worker.is_none() {
-            slot.worker = Some(Worker::spawn(&self.zygote, Role::Shared, &self.options.limits)?);
-            slot.loaded.clear();
-            slot.sessions = 0;
+            let worker = Worker::spawn(&self.zygote, Role::Shared, &self.options.limits).map_err(Fate::lives)?;
+            slot.worker = Some(worker);
             slot.room = 0;
         }
-        if self.make_room(slot).is_err() {
-            self.lose(slot);
-            return Err(SandboxError::Worker { doing: "opening a session", reason: "the worker died".to_owned() });
-        }
-        let Some(worker) = slot.worker.as_mut() else { return Ok(()) };
-        let key = session.program.0.key;
-        let opened = if slot.loaded.contains(&key) {
-            Ok(())
-        } else {
-            check_loaded(worker.request(&session.program.0.load_request()?), session)
-        };
-        let opened = opened.and_then(|()| {
-            slot.loaded.insert(key);
-            check_opened(worker.request(&open_request(session)), session)
-        });
-        match opened {
+        match self.open_in(slot, session) {
             Ok(()) => {
-                worker.resident_before = worker.resident();
                 slot.sessions += 1;
                 body.place = Place::Shared { slot: index, generation: slot.generation };
                 Ok(())
             }
-            Err((error, Survives::Yes)) => Err(error),
-            Err((error, Survives::No)) => {
-                self.lose(slot);
-                session.program.0.demote();
-                Err(error)
+            Err((error, fate)) => {
+                match fate {
+                    Fate::Lives => {}
+                    Fate::Died => self.lose(slot),
+                    Fate::Killed => {
+                        self.lose(slot);
+                        session.program.0.demote();
+                    }
+                }
+                Err((error, fate))
             }
         }
+    }
+
+    fn open_in(&self, slot: &mut Slot, session: &Session) -> Result<(), (SandboxError, Fate)> {
+        let died = |lost: Lost| (SandboxError::Worker { doing: "opening", reason: lost.message }, Fate::Died);
+        self.make_room(slot).map_err(died)?;
+        let Some(worker) = slot.worker.as_mut() else { return Ok(()) };
+        let key = session.program.0.key;
+        if !slot.loaded.contains(&key) {
+            let load = session.program.0.load_request().map_err(Fate::lives)?;
+            check_loaded(worker.request(&load), session)?;
+            slot.loaded.insert(key);
+        }
+        check_opened(worker.request(&open_request(session)), session)?;
+        // What opening took is not to be charged to the next call.
+        worker.resident_before = worker.resident();
+        Ok(())
     }
 
     /// Forgets a shared worker: whoever lived there is built again at its next use.
@@ -420,17 +440,21 @@ impl Core {
         self.spent.fetch_add(nanoseconds, Ordering::Relaxed);
     }
 
-    fn replay(&self, session: &Session, body: &mut Body) -> Result<(), SandboxError> {
+    fn replay(&self, session: &Session, body: &mut Body) -> Result<(), (SandboxError, Fate)> {
         for number in 0..body.log.len() {
             let entry = &body.log[number];
             let (tool, expected) = (session.program.0.tool_name(entry.tool).to_owned(), entry.hash);
             let request = call_request(session.number, &tool, &entry.arguments);
-            let got =
-                self.with_worker(body, |worker| worker.request(&request).map(|reply| hash_reply(&reply)));
-            if got != Ok(expected) {
-                self.leave(session.number, body);
-                return Err(SandboxError::RebuildMismatch { call: number, tool });
+            let got = self.with_worker(body, |worker| worker.request(&request).map(|reply| hash_reply(&reply)));
+            if got == Ok(expected) {
+                continue;
             }
+            self.leave(session.number, body);
+            let fate = match got {
+                Err(lost) if lost.kind == ErrorKind::Crash => Fate::Died,
+                Ok(_) | Err(_) => Fate::Lives,
+            };
+            return Err((SandboxError::RebuildMismatch { call: number, tool }, fate));
         }
         Ok(())
     }
@@ -613,19 +637,35 @@ fn open_request(session: &Session) -> String {
     format!("\"op\":\"open\",\"session\":{number},\"program\":{key},\"seed\":{seed}")
 }
 
-/// Whether the worker that met a failure can go on.
-enum Survives {
-    Yes,
-    No,
+/// What became of the worker in which something failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    /// It goes on.
+    Lives,
+    /// It met a limit and was killed.
+    Killed,
+    /// It died, perhaps of something else.
+    Died,
 }
 
-impl From<(SandboxError, Survives)> for SandboxError {
-    fn from((error, _): (SandboxError, Survives)) -> Self {
-        error
+impl Fate {
+    fn lives(error: SandboxError) -> (SandboxError, Self) {
+        (error, Self::Lives)
+    }
+
+    fn of(lost: &Lost) -> Self {
+        if lost.kind == ErrorKind::Crash { Self::Died } else { Self::Killed }
     }
 }
 
-fn check_loaded(reply: Result<Reply<'_>, Lost>, session: &Session) -> Result<(), (SandboxError, Survives)> {
+fn answer(worker: &mut Worker, request: &str) -> Result<(Taken, u64), Lost> {
+    let before = worker.resident_before;
+    let taken = take(&worker.request(request)?);
+    worker.resident_before = worker.resident();
+    Ok((taken, worker.resident_before.saturating_sub(before)))
+}
+
+fn check_loaded(reply: Result<Reply<'_>, Lost>, session: &Session) -> Result<(), (SandboxError, Fate)> {
     let compile = |message: String| SandboxError::Compile {
         tool: session.program.0.tool_of_source(0).to_owned(),
         line: 0,
@@ -633,20 +673,20 @@ fn check_loaded(reply: Result<Reply<'_>, Lost>, session: &Session) -> Result<(),
     };
     match reply {
         Ok(Reply { kind: None, .. }) => Ok(()),
-        Ok(reply) => Err((compile(reply.message.unwrap_or_default().into_owned()), Survives::Yes)),
-        Err(lost) => Err((compile(lost.message), Survives::No)),
+        Ok(reply) => Err((compile(reply.message.unwrap_or_default().into_owned()), Fate::Lives)),
+        Err(lost) => Err((compile(lost.message.clone()), Fate::of(&lost))),
     }
 }
 
-fn check_opened(reply: Result<Reply<'_>, Lost>, session: &Session) -> Result<(), (SandboxError, Survives)> {
+fn check_opened(reply: Result<Reply<'_>, Lost>, session: &Session) -> Result<(), (SandboxError, Fate)> {
     let body = |source: usize, message: String| SandboxError::Body {
         tool: session.program.0.tool_of_source(source).to_owned(),
         message,
     };
     match reply {
         Ok(Reply { kind: None, .. }) => Ok(()),
-        Ok(reply) => Err((body(reply.source, reply.message.unwrap_or_default().into_owned()), Survives::Yes)),
-        Err(lost) => Err((body(0, lost.message), Survives::No)),
+        Ok(reply) => Err((body(reply.source, reply.message.unwrap_or_default().into_owned()), Fate::Lives)),
+        Err(lost) => Err((body(0, lost.message.clone()), Fate::of(&lost))),
     }
 }
 

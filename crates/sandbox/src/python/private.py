@@ -3,7 +3,6 @@ import sys
 import types
 
 _world = None
-_tool = types.ModuleType("tool")
 _DENIED_MODULES = ("ctypes", "_ctypes", "_posixsubprocess", "resource", "socket", "_socket", "mmap")
 
 
@@ -35,6 +34,8 @@ def namespace():
         _world.current.extra["seeded"] = True
         random.seed(_world.current.random_seed())
     module = types.ModuleType("tool")
+    # The real builtins, not the copy that our own modules keep.
+    module.__dict__["__builtins__"] = sys.modules["builtins"]
     sys.modules["tool"] = module
     return module.__dict__
 

@@ -202,7 +202,7 @@ def _patch_entropy():
     def uuid1(node=None, clock_seq=None):
         moment = now() * 10 + 0x01B21DD213814000
         if clock_seq is None:
-            clock_seq = current.random().getrandbits(14)
+            clock_seq = int.from_bytes(current.entropy(2), "little")
         if node is None:
             node = int.from_bytes(current.secret[:6], "little") | 0x010000000000
         return uuid.UUID(fields=(moment & 0xFFFFFFFF, (moment >> 32) & 0xFFFF, (moment >> 48) & 0x0FFF,

@@ -55,7 +55,7 @@ const RESOURCES: &[Attack] = &[
     attack("endless loop in C", "def attack():\n    return sum(range(10**12))\n", TIME, TIME),
     attack(
         "memory by list",
-        "def attack():\n    found = []\n    while True: found.append([0] * 100000)\n",
+        "def attack():\n    found = []\n    while True: found.append([0] * 4000000)\n",
         MEMORY,
         MEMORY,
     ),
@@ -113,7 +113,7 @@ const SYSTEM: &[Attack] = &[
         Rejected("urllib.request"),
         DENIED,
     ),
-    attack("os.system", "import os\ndef attack():\n    return os.system('id')\n", Rejected("os"), Fails(&[Denied, Exception])),
+    attack("os.system", "import os\ndef attack():\n    return os.system('id') == 0\n", Rejected("os"), Returns("false")),
     attack("exec", "import os\ndef attack():\n    os.execv('/bin/true', ['true'])\n", Rejected("os"), DENIED),
     attack(
         "subprocess",
@@ -134,10 +134,10 @@ const SYSTEM: &[Attack] = &[
     attack("exit", "import os\ndef attack():\n    os._exit(0)\n", Rejected("os"), Fails(&[Crash])),
     attack("SystemExit", "def attack():\n    raise SystemExit(3)\n", Fails(&[Exception]), Fails(&[Exception])),
     attack(
-        "crash by ctypes found in memory",
+        "ctypes found in memory",
         "import gc\ndef attack():\n    for thing in gc.get_objects():\n        if getattr(thing, '__name__', '') == 'ctypes' and hasattr(thing, 'string_at'):\n            return str(thing.string_at(1))\n    return 'none'\n",
         Rejected("gc"),
-        Fails(&[Crash]),
+        Returns("\"none\""),
     ),
 ];
 

@@ -14,8 +14,8 @@ pub(crate) fn options() -> EngineOptions {
     EngineOptions {
         shared_workers: 1,
         limits: Limits {
-            wall: Duration::from_millis(800),
-            cpu: Duration::from_millis(400),
+            wall: Duration::from_millis(1500),
+            cpu: Duration::from_millis(600),
             ..Limits::default()
         },
         ..EngineOptions::default()
