@@ -30,7 +30,9 @@ fn own_cpu() -> Duration {
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let calls: u32 = std::env::args().nth(1).map_or(Ok(20_000), |text| text.parse())?;
-    let engine = PythonEngine::start(EngineOptions { shared_workers: 1, ..EngineOptions::default() })?;
+    let python = std::env::args().nth(2).map(Into::into);
+    let engine =
+        PythonEngine::start(EngineOptions { python, shared_workers: 1, ..EngineOptions::default() })?;
     println!("python {}, all protections: {}", engine.python_version(), engine.protections().complete());
     let arguments = serde_json::from_str(r#"{"order_id": "A-1", "verbose": true}"#)?;
     for isolation in [Isolation::Shared, Isolation::Private] {

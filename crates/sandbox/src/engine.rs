@@ -11,7 +11,7 @@ use crate::{
 };
 use serde_json::{Map, Value};
 use std::collections::HashSet;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -88,6 +88,7 @@ pub(crate) struct Core {
     gate: Mutex<Option<Worker>>,
     slots: Vec<Mutex<Slot>>,
     pool: Mutex<Vec<Worker>>,
+    refilling: AtomicBool,
     zygote: Zygote,
     next: AtomicU64,
     sessions: AtomicUsize,
@@ -133,6 +134,7 @@ impl PythonEngine {
             gate: Mutex::new(Some(gate)),
             slots,
             pool: Mutex::new(Vec::new()),
+            refilling: AtomicBool::new(false),
             zygote,
             next: AtomicU64::new(1),
             sessions: AtomicUsize::new(0),
@@ -374,6 +376,7 @@ impl Core {
         check_opened(worker.request(&open_request(session)), session)?;
         self.account(worker.total_cpu);
         body.place = Place::Private(Box::new(worker));
+        refill(&session.core);
         Ok(())
     }
 
@@ -383,7 +386,8 @@ impl Core {
         let mut slot = lock(&self.slots[index]);
         let slot = &mut *slot;
         if slot.worker.is_none() {
-            let worker = Worker::spawn(&self.zygote, Role::Shared, &self.options.limits).map_err(Fate::lives)?;
+            let worker =
+                Worker::spawn(&self.zygote, Role::Shared, &self.options.limits).map_err(Fate::lives)?;
             slot.worker = Some(worker);
             slot.room = 0;
         }
@@ -445,7 +449,8 @@ impl Core {
             let entry = &body.log[number];
             let (tool, expected) = (session.program.0.tool_name(entry.tool).to_owned(), entry.hash);
             let request = call_request(session.number, &tool, &entry.arguments);
-            let got = self.with_worker(body, |worker| worker.request(&request).map(|reply| hash_reply(&reply)));
+            let got =
+                self.with_worker(body, |worker| worker.request(&request).map(|reply| hash_reply(&reply)));
             if got == Ok(expected) {
                 continue;
             }
@@ -503,7 +508,8 @@ impl Core {
         }
         let kept = self.make_room(slot).is_ok();
         let Some(worker) = slot.worker.as_mut() else { return };
-        let collected = kept && (slot.calls % CALLS_PER_COLLECTION != 0 || worker.request("\"op\":\"gc\"").is_ok());
+        let collected =
+            kept && (slot.calls % CALLS_PER_COLLECTION != 0 || worker.request("\"op\":\"gc\"").is_ok());
         if !collected {
             self.lose(slot);
         } else if worker.resident() > self.options.recycle_bytes.saturating_mul(1 << slot.recycled.min(8)) {
@@ -635,6 +641,26 @@ fn call_request(session: u64, tool: &str, arguments: &str) -> String {
 fn open_request(session: &Session) -> String {
     let (number, key, seed) = (session.number, session.program.0.key, session.seed);
     format!("\"op\":\"open\",\"session\":{number},\"program\":{key},\"seed\":{seed}")
+}
+
+/// Brings the pool of private workers back to its size, beside whoever took one.
+fn refill(core: &Arc<Core>) {
+    if lock(&core.pool).len() >= core.options.private_pool || core.refilling.swap(true, Ordering::AcqRel) {
+        return;
+    }
+    let weak = Arc::downgrade(core);
+    std::thread::spawn(move || {
+        while let Some(core) = weak.upgrade() {
+            let full = lock(&core.pool).len() >= core.options.private_pool;
+            let worker = (!full).then(|| Worker::spawn(&core.zygote, Role::Private, &core.options.limits));
+            // Without a worker the next session forks its own, and reports why that fails.
+            let Some(Ok(worker)) = worker else {
+                core.refilling.store(false, Ordering::Release);
+                return;
+            };
+            lock(&core.pool).push(worker);
+        }
+    });
 }
 
 /// What became of the worker in which something failed.

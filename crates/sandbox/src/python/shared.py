@@ -14,7 +14,7 @@ _world = None
 _gate = None
 _facades = {}
 _random_of = None
-_IMMUTABLE = 1 << 8
+_IMMUTABLE, _HEAP = 1 << 8, 1 << 9
 _FLAGS_OFFSET = 168  # of tp_flags in PyTypeObject; checked against `__flags__` before use
 _namespace_now = None
 
@@ -204,7 +204,11 @@ def setup(world):
     kinds = _heap_types()
     import dataclasses
     _refused.update(kind for kind in kinds if isinstance(kind, enum.EnumMeta))
-    _refused.update((_Function, dataclasses.Field, functools._lru_cache_wrapper, functools.partial))
+    _refused.update((_Function, dataclasses.Field, functools._lru_cache_wrapper, functools.partial,
+                     functools.cached_property))
+    # Singletons that facades hand out: all sessions hold the same one.
+    _refused.update(type(value) for facade in _facades.values() for value in vars(facade).values()
+                    if type(value).__flags__ & _HEAP and not isinstance(value, type))
     _freeze(kinds)
     # What one session's tools cached in re or typing is bounded there; nothing else is kept.
 

@@ -3,7 +3,8 @@
 
 use crate::support::{Outcome, call, engine, load, value};
 use astra_sandbox::ErrorKind::{
-    CpuLimit, Crash, Denied, Exception, MemoryLimit, NotJson, OutputLimit, Protocol, RecursionLimit, TimeLimit,
+    CpuLimit, Crash, Denied, Exception, MemoryLimit, NotJson, OutputLimit, Protocol, RecursionLimit,
+    TimeLimit,
 };
 use astra_sandbox::{ErrorKind, Isolation, PythonEngine, SandboxError, Session, ToolEngine};
 use std::time::Duration;
@@ -61,7 +62,12 @@ const RESOURCES: &[Attack] = &[
     ),
     attack("memory by string", "def attack():\n    return len('x' * 10**10)\n", MEMORY, MEMORY),
     attack("memory at once", "def attack():\n    return len([0] * 10**10)\n", MEMORY, MEMORY),
-    attack("deep recursion", "def attack():\n    return attack()\n", Fails(&[RecursionLimit]), Fails(&[RecursionLimit])),
+    attack(
+        "deep recursion",
+        "def attack():\n    return attack()\n",
+        Fails(&[RecursionLimit]),
+        Fails(&[RecursionLimit]),
+    ),
     attack(
         "raised recursion limit",
         "import sys\ndef dive(n):\n    return dive(n + 1)\ndef attack():\n    sys.setrecursionlimit(10**9)\n    return dive(0)\n",
@@ -92,28 +98,53 @@ const RESOURCES: &[Attack] = &[
         Fails(&[NotJson]),
         Fails(&[NotJson]),
     ),
-    attack("sleep", "import time\ndef attack():\n    time.sleep(3600)\n    return 'slept'\n", Returns("\"slept\""), Returns("\"slept\"")),
+    attack(
+        "sleep",
+        "import time\ndef attack():\n    time.sleep(3600)\n    return 'slept'\n",
+        Returns("\"slept\""),
+        Returns("\"slept\""),
+    ),
 ];
 
 const SYSTEM: &[Attack] = &[
     attack("read a file", "def attack():\n    return open('/etc/passwd').read()\n", Rejected("open"), DENIED),
     attack("write a file", "def attack():\n    open('/tmp/astra-attack', 'w')\n", Rejected("open"), DENIED),
-    attack("read /proc", "import os\ndef attack():\n    return os.listdir('/proc')\n", Rejected("os"), DENIED),
-    attack("read own environment", "def attack():\n    return open('/proc/self/environ').read()\n", Rejected("open"), DENIED),
+    attack(
+        "read /proc",
+        "import os\ndef attack():\n    return os.listdir('/proc')\n",
+        Rejected("os"),
+        DENIED,
+    ),
+    attack(
+        "read own environment",
+        "def attack():\n    return open('/proc/self/environ').read()\n",
+        Rejected("open"),
+        DENIED,
+    ),
     attack(
         "environment variables",
         "import os\ndef attack():\n    return sorted(os.environ)\n",
         Rejected("os"),
         Returns(r#"["LANG","LC_ALL","PYTHONHASHSEED","PYTHONUTF8","TZ"]"#),
     ),
-    attack("socket", "import socket\ndef attack():\n    return socket.socket()\n", Rejected("socket"), Unloadable),
+    attack(
+        "socket",
+        "import socket\ndef attack():\n    return socket.socket()\n",
+        Rejected("socket"),
+        Unloadable,
+    ),
     attack(
         "web",
         "def attack():\n    import urllib.request\n    return urllib.request.urlopen('http://1.1.1.1')\n",
         Rejected("urllib.request"),
         DENIED,
     ),
-    attack("os.system", "import os\ndef attack():\n    return os.system('id') == 0\n", Rejected("os"), Returns("false")),
+    attack(
+        "os.system",
+        "import os\ndef attack():\n    return os.system('id') == 0\n",
+        Rejected("os"),
+        Returns("false"),
+    ),
     attack("exec", "import os\ndef attack():\n    os.execv('/bin/true', ['true'])\n", Rejected("os"), DENIED),
     attack(
         "subprocess",
@@ -128,11 +159,26 @@ const SYSTEM: &[Attack] = &[
         Rejected("threading"),
         DENIED,
     ),
-    attack("ctypes", "import ctypes\ndef attack():\n    return ctypes.string_at(0)\n", Rejected("ctypes"), Unloadable),
-    attack("kill the parent", "import os\ndef attack():\n    os.kill(os.getppid(), 9)\n", Rejected("os"), DENIED),
+    attack(
+        "ctypes",
+        "import ctypes\ndef attack():\n    return ctypes.string_at(0)\n",
+        Rejected("ctypes"),
+        Unloadable,
+    ),
+    attack(
+        "kill the parent",
+        "import os\ndef attack():\n    os.kill(os.getppid(), 9)\n",
+        Rejected("os"),
+        DENIED,
+    ),
     attack("kill everybody", "import os\ndef attack():\n    os.kill(-1, 9)\n", Rejected("os"), DENIED),
     attack("exit", "import os\ndef attack():\n    os._exit(0)\n", Rejected("os"), Fails(&[Crash])),
-    attack("SystemExit", "def attack():\n    raise SystemExit(3)\n", Fails(&[Exception]), Fails(&[Exception])),
+    attack(
+        "SystemExit",
+        "def attack():\n    raise SystemExit(3)\n",
+        Fails(&[Exception]),
+        Fails(&[Exception]),
+    ),
     attack(
         "ctypes found in memory",
         "import gc\ndef attack():\n    for thing in gc.get_objects():\n        if getattr(thing, '__name__', '') == 'ctypes' and hasattr(thing, 'string_at'):\n            return str(thing.string_at(1))\n    return 'none'\n",
@@ -176,9 +222,17 @@ const PROTOCOL: &[Attack] = &[
 
 /// Escapes: the shared class keeps them out or refuses at run time; a private process has nothing to find.
 const REACH: &[(&str, &str, Expect)] = &[
-    ("sys by json", "import json\ndef attack():\n    return json.codecs.sys.version\n", Rejected("json.codecs")),
+    (
+        "sys by json",
+        "import json\ndef attack():\n    return json.codecs.sys.version\n",
+        Rejected("json.codecs"),
+    ),
     ("os by random", "import random\ndef attack():\n    return random._os.name\n", Rejected("_os")),
-    ("sys by statistics", "import statistics\ndef attack():\n    return statistics.sys.version\n", Rejected("statistics.sys")),
+    (
+        "sys by statistics",
+        "import statistics\ndef attack():\n    return statistics.sys.version\n",
+        Rejected("statistics.sys"),
+    ),
     (
         "private name defined first",
         "import random\nclass A:\n    _os = 1\ndef attack():\n    return random._os.name\n",
@@ -191,18 +245,54 @@ const REACH: &[(&str, &str, Expect)] = &[
     ),
     ("format string", "def attack():\n    return '{0.__class__}'.format(1)\n", Rejected("format")),
     ("format of a variable", "def attack(s='{0.__class__}'):\n    return s.format(1)\n", Rejected("format")),
-    ("format unbound", "def attack():\n    return list(map(str.format, ['{0.__class__}'], [1]))\n", Rejected("format")),
-    ("format_map", "def attack():\n    return '{a.__class__}'.format_map({'a': 1})\n", Rejected("format_map")),
-    ("Formatter", "import string\ndef attack():\n    return string.Formatter().format('{0.__class__}', 1)\n", Rejected("string.Formatter")),
-    ("attrgetter", "from operator import attrgetter\ndef attack():\n    return attrgetter('__class__')(1)\n", Rejected("attrgetter")),
-    ("attrgetter by module", "import operator as o\ndef attack():\n    return o.attrgetter('__class__')(1)\n", Rejected("attrgetter")),
+    (
+        "format unbound",
+        "def attack():\n    return list(map(str.format, ['{0.__class__}'], [1]))\n",
+        Rejected("format"),
+    ),
+    (
+        "format_map",
+        "def attack():\n    return '{a.__class__}'.format_map({'a': 1})\n",
+        Rejected("format_map"),
+    ),
+    (
+        "Formatter",
+        "import string\ndef attack():\n    return string.Formatter().format('{0.__class__}', 1)\n",
+        Rejected("string.Formatter"),
+    ),
+    (
+        "attrgetter",
+        "from operator import attrgetter\ndef attack():\n    return attrgetter('__class__')(1)\n",
+        Rejected("attrgetter"),
+    ),
+    (
+        "attrgetter by module",
+        "import operator as o\ndef attack():\n    return o.attrgetter('__class__')(1)\n",
+        Rejected("attrgetter"),
+    ),
     ("getattr", "def attack():\n    return getattr(print, '__se' + 'lf__')\n", Rejected("getattr")),
     ("hasattr", "def attack():\n    return hasattr(1, '__class__')\n", DENIED),
-    ("frames", "def attack():\n    g = (x for x in [1])\n    return g.gi_frame.f_back\n", Rejected("gi_frame")),
-    ("traceback", "def attack():\n    try:\n        1 / 0\n    except Exception as e:\n        return e.__traceback__.tb_frame\n", Rejected("__traceback__")),
-    ("exit's traceback", "class C:\n    def __enter__(self): pass\n    def __exit__(self, a, b, tb):\n        return tb.tb_frame\ndef attack():\n    with C(): 1 / 0\n", Rejected("tb_frame")),
+    (
+        "frames",
+        "def attack():\n    g = (x for x in [1])\n    return g.gi_frame.f_back\n",
+        Rejected("gi_frame"),
+    ),
+    (
+        "traceback",
+        "def attack():\n    try:\n        1 / 0\n    except Exception as e:\n        return e.__traceback__.tb_frame\n",
+        Rejected("__traceback__"),
+    ),
+    (
+        "exit's traceback",
+        "class C:\n    def __enter__(self): pass\n    def __exit__(self, a, b, tb):\n        return tb.tb_frame\ndef attack():\n    with C(): 1 / 0\n",
+        Rejected("tb_frame"),
+    ),
     ("gc", "import gc\ndef attack():\n    return len(gc.get_objects())\n", Rejected("gc")),
-    ("subclasses", "def attack():\n    return ().__class__.__base__.__subclasses__()\n", Rejected("__subclasses__")),
+    (
+        "subclasses",
+        "def attack():\n    return ().__class__.__base__.__subclasses__()\n",
+        Rejected("__subclasses__"),
+    ),
     ("globals", "def f(): pass\ndef attack():\n    return f.__globals__\n", Rejected("__globals__")),
     ("builtins", "def attack():\n    return __builtins__\n", Rejected("__builtins__")),
     ("eval", "def attack():\n    return eval('1')\n", Rejected("eval")),
@@ -210,30 +300,110 @@ const REACH: &[(&str, &str, Expect)] = &[
     ("three-argument type", "def attack():\n    return type('X', (), {})\n", Rejected("type")),
     ("type by another name", "t = type\ndef attack():\n    return t('X', (), {})\n", Rejected("type")),
     ("type of a type", "def attack():\n    return type(type(1))('X', (), {})\n", DENIED),
-    ("type as a parameter's name", "def attack(type=None):\n    return [type]\ndef other():\n    return type('X', (), {})\n", Returns("[null]")),
-    ("match arguments", "class A:\n    __match_args__ = ('__globals__',)\ndef attack(): pass\n", Rejected("__match_args__")),
-    ("pattern attribute", "def attack():\n    match attack:\n        case object(__globals__=g): return g\n", Rejected("__globals__")),
-    ("metaclass by typing", "from typing import Type\ndef attack():\n    class M(Type): pass\n    return M('X', (), {'__match_args__': ('__globals__',)})\n", DENIED),
-    ("ABCMeta called", "from abc import ABCMeta\ndef attack():\n    return ABCMeta('X', (), {})\n", Rejected("ABCMeta")),
-    ("enum with an odd member", "from enum import Enum\ndef attack():\n    return str(Enum('X', {'__match_args__': 1}))\n", DENIED),
-    ("reduce", "class A:\n    def __reduce__(self): return (str, ())\ndef attack(): pass\n", Rejected("__reduce__")),
+    (
+        "type as a parameter's name",
+        "def attack(type=None):\n    return [type]\ndef other():\n    return type('X', (), {})\n",
+        Returns("[null]"),
+    ),
+    (
+        "match arguments",
+        "class A:\n    __match_args__ = ('__globals__',)\ndef attack(): pass\n",
+        Rejected("__match_args__"),
+    ),
+    (
+        "pattern attribute",
+        "def attack():\n    match attack:\n        case object(__globals__=g): return g\n",
+        Rejected("__globals__"),
+    ),
+    (
+        "metaclass by typing",
+        "from typing import Type\ndef attack():\n    class M(Type): pass\n    return M('X', (), {'__match_args__': ('__globals__',)})\n",
+        DENIED,
+    ),
+    (
+        "ABCMeta called",
+        "from abc import ABCMeta\ndef attack():\n    return ABCMeta('X', (), {})\n",
+        Rejected("ABCMeta"),
+    ),
+    (
+        "enum with an odd member",
+        "from enum import Enum\ndef attack():\n    return str(Enum('X', {'__match_args__': 1}))\n",
+        DENIED,
+    ),
+    (
+        "reduce",
+        "class A:\n    def __reduce__(self): return (str, ())\ndef attack(): pass\n",
+        Rejected("__reduce__"),
+    ),
     ("slots", "class A:\n    __slots__ = ['__dict__' + '']\ndef attack(): pass\n", Rejected("__slots__")),
-    ("update_wrapper", "import functools\ndef attack():\n    functools.update_wrapper(attack, print, assigned=('__self__',))\n", Fails(&[Exception])),
-    ("dataclass field name", "from dataclasses import dataclass, field\nf = field(default=1)\n@dataclass\nclass A:\n    x: int = f\ndef attack():\n    f.name = 'y=print(1)'\n", DENIED),
-    ("dataclass without a body", "from dataclasses import make_dataclass\ndef attack(): pass\n", Rejected("make_dataclass")),
-    ("AttributeError.obj", "def attack():\n    try:\n        (1).nothing\n    except AttributeError as e:\n        return e.obj\n", Rejected("obj")),
+    (
+        "update_wrapper",
+        "import functools\ndef attack():\n    functools.update_wrapper(attack, print, assigned=('__self__',))\n",
+        Fails(&[Exception]),
+    ),
+    (
+        "dataclass field name",
+        "from dataclasses import dataclass, field\nf = field(default=1)\n@dataclass\nclass A:\n    x: int = f\ndef attack():\n    f.name = 'y=print(1)'\n",
+        DENIED,
+    ),
+    (
+        "dataclass without a body",
+        "from dataclasses import make_dataclass\ndef attack(): pass\n",
+        Rejected("make_dataclass"),
+    ),
+    (
+        "AttributeError.obj",
+        "def attack():\n    try:\n        (1).nothing\n    except AttributeError as e:\n        return e.obj\n",
+        Rejected("obj"),
+    ),
     ("function attributes", "import json\ndef attack():\n    json.dumps.leak = 1\n", DENIED),
-    ("method of a library class", "from fractions import Fraction\ndef attack():\n    Fraction.limit_denominator.leak = 1\n", DENIED),
-    ("library class", "from fractions import Fraction\ndef attack():\n    Fraction.leak = 1\n", Fails(&[Exception, Denied])),
-    ("library class deleted from", "from fractions import Fraction\ndef attack():\n    del Fraction.limit_denominator\n", Fails(&[Exception, Denied])),
+    (
+        "method of a library class",
+        "from fractions import Fraction\ndef attack():\n    Fraction.limit_denominator.leak = 1\n",
+        DENIED,
+    ),
+    (
+        "library class",
+        "from fractions import Fraction\ndef attack():\n    Fraction.leak = 1\n",
+        Fails(&[Exception, Denied]),
+    ),
+    (
+        "library class deleted from",
+        "from fractions import Fraction\ndef attack():\n    del Fraction.limit_denominator\n",
+        Fails(&[Exception, Denied]),
+    ),
     ("facade", "import json\ndef attack():\n    json.loads = None\n", Rejected("").or_fails()),
     ("flag member", "import re\ndef attack():\n    re.I.leak = 1\n", DENIED),
-    ("enum internals", "import re\n_member_map_ = 1\ndef attack():\n    re.RegexFlag._member_map_.clear()\n", DENIED),
-    ("abstractmethod on a library function", "import json\nfrom abc import abstractmethod\ndef attack():\n    abstractmethod(json.dumps)\n", DENIED),
-    ("register with a library class", "from collections.abc import Mapping\ndef attack():\n    Mapping.register(int)\n", DENIED),
-    ("subclass of a formatter", "import pprint\ndef attack():\n    class P(pprint.PrettyPrinter): pass\n", DENIED),
-    ("UUID constant", "import uuid\ndef attack():\n    uuid.UUID.__init__(uuid.NAMESPACE_DNS, int=0)\n", Rejected("__init__")),
-    ("zone cache", "from zoneinfo import ZoneInfo\ndef attack():\n    ZoneInfo.clear_cache()\n", Rejected("clear_cache")),
+    (
+        "enum internals",
+        "import re\n_member_map_ = 1\ndef attack():\n    re.RegexFlag._member_map_.clear()\n",
+        DENIED,
+    ),
+    (
+        "abstractmethod on a library function",
+        "import json\nfrom abc import abstractmethod\ndef attack():\n    abstractmethod(json.dumps)\n",
+        DENIED,
+    ),
+    (
+        "register with a library class",
+        "from collections.abc import Mapping\ndef attack():\n    Mapping.register(int)\n",
+        DENIED,
+    ),
+    (
+        "subclass of a formatter",
+        "import pprint\ndef attack():\n    class P(pprint.PrettyPrinter): pass\n",
+        DENIED,
+    ),
+    (
+        "UUID constant",
+        "import uuid\ndef attack():\n    uuid.UUID.__init__(uuid.NAMESPACE_DNS, int=0)\n",
+        Rejected("__init__"),
+    ),
+    (
+        "zone cache",
+        "from zoneinfo import ZoneInfo\ndef attack():\n    ZoneInfo.clear_cache()\n",
+        Rejected("clear_cache"),
+    ),
 ];
 
 impl Expect {

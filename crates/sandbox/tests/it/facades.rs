@@ -21,6 +21,7 @@ fn walk() -> Outcome<Value> {
 fn no_admitted_attribute_leads_to_a_module_or_to_something_shared_and_mutable() {
     let found = walk().unwrap();
     assert!(found["walked"].as_u64().unwrap() > 2000, "{found}");
-    let problems: Vec<&str> = found["problems"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+    let problems: Vec<&str> =
+        found["problems"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
     assert!(problems.is_empty(), "{}", problems.join("\n"));
 }

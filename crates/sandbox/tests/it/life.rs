@@ -52,9 +52,13 @@ fn descendants(pid: u32) -> Vec<u32> {
     let mut todo = vec![pid];
     while let Some(pid) = todo.pop() {
         for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
-            let Some(child) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
+            let Some(child) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else {
+                continue;
+            };
             let Ok(text) = std::fs::read_to_string(format!("/proc/{child}/stat")) else { continue };
-            let parent = text.rsplit_once(')').and_then(|(_, rest)| rest.split_ascii_whitespace().nth(1)?.parse().ok());
+            let parent = text
+                .rsplit_once(')')
+                .and_then(|(_, rest)| rest.split_ascii_whitespace().nth(1)?.parse().ok());
             if parent == Some(pid) && !found.contains(&child) {
                 found.push(child);
                 todo.push(child);

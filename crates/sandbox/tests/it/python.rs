@@ -28,7 +28,9 @@ fn an_old_interpreter_is_refused_with_its_version() {
     match PythonEngine::start(options) {
         Err(error @ SandboxError::PythonTooOld { .. }) => {
             let text = error.to_string();
-            assert!(text.contains("3.9.18") && text.contains("3.11") && text.contains(path.to_str().unwrap()));
+            assert!(
+                text.contains("3.9.18") && text.contains("3.11") && text.contains(path.to_str().unwrap())
+            );
             assert!(!error.hints().is_empty());
         }
         other => panic!("{other:?}"),

@@ -2,8 +2,8 @@
 
 use crate::support::{arguments, call, engine, load, options, program, tool, value};
 use astra_sandbox::{
-    DataFile, EngineOptions, ErrorKind, Isolation, Limits, ParameterKind, Program, PythonEngine, SandboxError,
-    ToolEngine,
+    DataFile, EngineOptions, ErrorKind, Isolation, Limits, ParameterKind, Program, PythonEngine,
+    SandboxError, ToolEngine,
 };
 use serde_json::json;
 
@@ -97,7 +97,8 @@ def put(state, key, n, fail=False, odd=None):
         stateful.state = Some(r#"{"z": 1, "a": [1, {"b": null}]}"#.to_owned());
         let loaded = engine.load(&stateful).unwrap();
         assert!(loaded.tools()[0].takes_state);
-        let names: Vec<_> = loaded.tools()[0].parameters.iter().map(|parameter| parameter.name.as_str()).collect();
+        let names: Vec<_> =
+            loaded.tools()[0].parameters.iter().map(|parameter| parameter.name.as_str()).collect();
         assert_eq!(names, ["key", "n", "fail", "odd"]);
         let session = engine.open(&loaded, 1).unwrap();
         let first = call(&engine, &session, "put", r#"{"key": "k", "n": 1}"#).unwrap();
@@ -111,10 +112,16 @@ def put(state, key, n, fail=False, odd=None):
         assert!(!failed.state_changed);
         let odd = call(&engine, &session, "put", r#"{"key": "x", "n": 1, "odd": "set"}"#).unwrap();
         assert_eq!(odd.result.unwrap_err().kind, ErrorKind::BadState);
-        assert_eq!(value(&engine, &session, "put", r#"{"key": "y", "n": 1, "odd": "tuple"}"#).unwrap(), json!(["a", "k", "pair", "y", "z"]));
+        assert_eq!(
+            value(&engine, &session, "put", r#"{"key": "y", "n": 1, "odd": "tuple"}"#).unwrap(),
+            json!(["a", "k", "pair", "y", "z"])
+        );
         assert_eq!(engine.state(&session).unwrap(), r#"{"a":[1,{"b":null}],"k":1,"pair":[1,2],"y":1,"z":1}"#);
         engine.reset(&session).unwrap();
-        assert_eq!(value(&engine, &session, "put", r#"{"key": "q", "n": 1}"#).unwrap(), json!(["a", "q", "z"]));
+        assert_eq!(
+            value(&engine, &session, "put", r#"{"key": "q", "n": 1}"#).unwrap(),
+            json!(["a", "q", "z"])
+        );
     }
 }
 

@@ -1,8 +1,8 @@
 //! Engines and programs for the tests.
 
 use astra_sandbox::{
-    CallOutcome, EngineOptions, Isolation, Limits, LoadedProgram, Program, PythonEngine, SandboxError, Session,
-    ToolEngine, ToolSource,
+    CallOutcome, EngineOptions, Isolation, Limits, LoadedProgram, Program, PythonEngine, SandboxError,
+    Session, ToolEngine, ToolSource,
 };
 use serde_json::{Map, Value};
 use std::time::Duration;
@@ -32,7 +32,10 @@ pub(crate) fn tool(name: &str, code: &str, isolation: Isolation) -> ToolSource {
 
 /// A program of one source whose entries are `entries`.
 pub(crate) fn program(code: &str, entries: &[&str], isolation: Isolation) -> Program {
-    Program { tools: entries.iter().map(|entry| tool(entry, code, isolation)).collect(), ..Program::default() }
+    Program {
+        tools: entries.iter().map(|entry| tool(entry, code, isolation)).collect(),
+        ..Program::default()
+    }
 }
 
 pub(crate) fn load(

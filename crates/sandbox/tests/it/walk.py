@@ -29,6 +29,8 @@ READABLE = ("__name__", "__qualname__", "__doc__", "__members__", "__cause__")
 
 def admitted(thing):
     for name in dir(thing):
+        if not name.isidentifier():
+            continue
         if name in gate.DENIED_ATTRIBUTES:
             continue
         if not name.startswith("_") or name in READABLE:
@@ -100,8 +102,11 @@ while queue and len(seen) < 100_000:
     for name in admitted(thing):
         try:
             value = getattr(thing, name)
+            again = getattr(thing, name)
         except Exception:
             continue
+        if isinstance(value, (dict, list, set)) and value is not again:
+            continue  # made for whoever asks
         queue.append((f"{path}.{name}", value))
 
 if queue:
