@@ -52,7 +52,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             inside += outcome.cpu;
             walls.push(outcome.wall);
         }
-        let spent = own_cpu() + engine.statistics().worker_cpu - before;
+        let spent = (own_cpu() + engine.statistics().worker_cpu).saturating_sub(before);
         walls.sort_unstable();
         println!(
             "{:?}: {:.1} us CPU a call (in the tool's worker, within the call: {:.1}), wall p50 {:?} p99 {:?}",

@@ -27,10 +27,13 @@
 //! # }
 //! ```
 
+mod core;
 mod engine;
 mod error;
+mod exchange;
 mod loaded;
 mod lockdown;
+mod placement;
 mod program;
 mod python;
 mod session;

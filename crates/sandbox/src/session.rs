@@ -3,7 +3,7 @@
 //! The log holds every call that had an effect, with a hash of what it gave. It is all that is needed to build the
 //! session again elsewhere, and to notice when it did not come out the same.
 
-use crate::engine::Core;
+use crate::core::Core;
 use crate::loaded::LoadedProgram;
 use crate::worker::{Reply, Worker};
 use std::sync::{Arc, Mutex};

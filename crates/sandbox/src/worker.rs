@@ -143,11 +143,12 @@ impl Worker {
         let length = u32::try_from(self.outgoing.len() - 4)
             .map_err(|_| Lost::new(ErrorKind::Arguments, "the arguments are too long"))?;
         self.outgoing[..4].copy_from_slice(&length.to_le_bytes());
-        self.socket.write_all(&self.outgoing).map_err(|error| match error.kind() {
-            IoKind::WouldBlock | IoKind::TimedOut => {
+        self.socket.write_all(&self.outgoing).map_err(|error| {
+            if matches!(error.kind(), IoKind::WouldBlock | IoKind::TimedOut) {
                 Lost::new(ErrorKind::TimeLimit, "the worker takes no input")
+            } else {
+                Lost::new(ErrorKind::Crash, "the worker died")
             }
-            _ => Lost::new(ErrorKind::Crash, "the worker died"),
         })?;
         self.receive(self.limits.wall + GRACE)
     }

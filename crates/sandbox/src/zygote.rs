@@ -141,10 +141,9 @@ impl Drop for Zygote {
 fn send_settings(mut control: &UnixStream, options: &EngineOptions) -> std::io::Result<()> {
     let limits = &options.limits;
     let filter = worker_filter().map_err(std::io::Error::other)?;
-    let hexadecimal: String = filter.iter().map(|byte| format!("{byte:02x}")).collect();
     let settings = json!({
         "sources": SOURCES,
-        "filter": hexadecimal,
+        "filter": filter,
         "memory_bytes": limits.memory_bytes,
         "shared_bytes": SHARED_BYTES.max(limits.memory_bytes),
         "wall_ns": u64::try_from(limits.wall.as_nanos()).unwrap_or(u64::MAX),

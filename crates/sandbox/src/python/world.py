@@ -253,7 +253,7 @@ def prepare(settings):
     _patch_datetime()
     _patch_entropy()
     settings["memory_bytes"] = int(settings["memory_bytes"])
-    settings["filter"] = bytes.fromhex(settings["filter"])
+    settings["filter"] = bytes(settings["filter"])
 
 
 _zones = []

@@ -372,7 +372,7 @@ const REACH: &[(&str, &str, Expect)] = &[
         "from fractions import Fraction\ndef attack():\n    del Fraction.limit_denominator\n",
         Fails(&[Exception, Denied]),
     ),
-    ("facade", "import json\ndef attack():\n    json.loads = None\n", Rejected("").or_fails()),
+    ("facade", "import json\ndef attack():\n    json.loads = None\n", Fails(&[Denied, Exception])),
     ("flag member", "import re\ndef attack():\n    re.I.leak = 1\n", DENIED),
     (
         "enum internals",
@@ -405,13 +405,6 @@ const REACH: &[(&str, &str, Expect)] = &[
         Rejected("clear_cache"),
     ),
 ];
-
-impl Expect {
-    /// Some are refused either way, depending on what the source shows.
-    const fn or_fails(self) -> Self {
-        Fails(&[Denied, Exception])
-    }
-}
 
 const BYSTANDER: &str = "
 seen = []

@@ -48,7 +48,9 @@ fn plainly() -> Outcome<Map<String, Value>> {
     Ok(serde_json::from_str(line)?)
 }
 
-fn tools() -> Outcome<Vec<(String, Program, Vec<Map<String, Value>>)>> {
+type Case = (String, Program, Vec<Map<String, Value>>);
+
+fn tools() -> Outcome<Vec<Case>> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder())? {
         let path = entry?.path();

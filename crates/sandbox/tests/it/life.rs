@@ -160,8 +160,8 @@ fn a_closed_engine_leaves_no_process() {
 #[ignore = "run by the test below"]
 fn host_with_endless_tools() {
     let mut long = options();
-    long.limits.wall = Duration::from_secs(600);
-    long.limits.cpu = Duration::from_secs(600);
+    long.limits.wall = Duration::from_mins(10);
+    long.limits.cpu = Duration::from_mins(10);
     let engine = PythonEngine::start(long).unwrap();
     let code = "def f():\n    while True:\n        try:\n            while True: pass\n        except BaseException: pass\n";
     let loaded = load(&engine, code, &["f"], Isolation::Private).unwrap();

@@ -1,5 +1,7 @@
 //! What the sandbox promises, tried from outside: attacks, sessions, rebuilding, clean ends.
 
+#![expect(clippy::print_stdout, reason = "measurements of the suite are shown with --no-capture")]
+
 mod attacks;
 mod corpus;
 mod facades;

@@ -19,7 +19,7 @@ import _astra_gate as gate
 import _astra_shared as shared
 import _astra_world as world
 
-world.prepare({"memory_bytes": 1, "filter": ""})
+world.prepare({"memory_bytes": 1, "filter": []})
 shared.setup(world)
 world.current = world.Session(1, None, 1)
 

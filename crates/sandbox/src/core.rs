@@ -1,0 +1,217 @@
+//! What an engine owns, and the way of a load and of a call through it.
+
+use crate::exchange::{Call, Taken, answer, call_request, failed};
+use crate::loaded::{Loaded, LoadedProgram, distinct_sources, inspection};
+use crate::lockdown::Protections;
+use crate::session::{Body, Entry, Place, Session};
+use crate::worker::{Lost, Worker};
+use crate::zygote::{Role, Zygote};
+use crate::{
+    CallOutcome, EngineOptions, EngineStatistics, ErrorKind, Program, PythonInfo, SandboxError, ToolError,
+};
+use serde_json::{Map, Value};
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Memory that one call may leave behind in a shared worker before its program becomes private.
+const KEPT_BYTES: u64 = 32 << 20;
+
+#[derive(Debug)]
+pub(crate) struct Core {
+    pub(crate) options: EngineOptions,
+    pub(crate) python: PythonInfo,
+    pub(crate) protections: Protections,
+    // Workers before the zygote: they are dropped in this order.
+    pub(crate) gate: Mutex<Option<Worker>>,
+    pub(crate) slots: Vec<Mutex<Slot>>,
+    pub(crate) pool: Mutex<Vec<Worker>>,
+    pub(crate) refilling: AtomicBool,
+    pub(crate) zygote: Zygote,
+    pub(crate) next: AtomicU64,
+    pub(crate) sessions: AtomicUsize,
+    pub(crate) respawns: AtomicU64,
+    pub(crate) rebuilds: AtomicU64,
+    pub(crate) recycles: AtomicU64,
+    /// CPU nanoseconds of workers that are gone, and of private ones as they go along.
+    pub(crate) spent: AtomicU64,
+}
+
+/// A place for a shared worker, and what is in it.
+#[derive(Debug, Default)]
+pub(crate) struct Slot {
+    pub(crate) worker: Option<Worker>,
+    pub(crate) generation: u64,
+    pub(crate) sessions: usize,
+    pub(crate) calls: u32,
+    pub(crate) recycled: u32,
+    pub(crate) loaded: HashSet<u64>,
+    /// Address space that its worker may use at the moment.
+    pub(crate) room: u64,
+}
+
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // A panic elsewhere leaves nothing half-written here that a rebuild does not mend.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Core {
+    pub(crate) fn check_own(self: &Arc<Self>, session: &Session) -> Result<(), SandboxError> {
+        if Arc::ptr_eq(self, &session.core) { Ok(()) } else { Err(SandboxError::ForeignSession) }
+    }
+
+    pub(crate) fn load(&self, program: &Program) -> Result<LoadedProgram, SandboxError> {
+        check_inputs(program)?;
+        let parts = distinct_sources(program);
+        let request = inspection(program, &parts.0, &parts.1);
+        let report = match self.inspect(&request) {
+            Err(lost) if lost.kind == ErrorKind::Crash => self.inspect(&request),
+            other => other,
+        };
+        let report = report.map_err(|lost| SandboxError::Compile {
+            tool: program.tools.first().map_or_else(String::new, |tool| tool.name.clone()),
+            line: 0,
+            message: lost.message,
+        })?;
+        let key = self.next.fetch_add(1, Ordering::Relaxed);
+        Loaded::new(key, program, parts, &report).map(|loaded| LoadedProgram(Arc::new(loaded)))
+    }
+
+    /// Has the gate read sources. A gate worker that dies of them is replaced at the next load.
+    pub(crate) fn inspect(&self, request: &str) -> Result<String, Lost> {
+        let mut gate = lock(&self.gate);
+        let mut worker = match gate.take() {
+            Some(worker) => worker,
+            None => Worker::spawn(&self.zygote, Role::Gate, &self.options.limits)
+                .map_err(|error| Lost { kind: ErrorKind::Crash, message: error.to_string() })?,
+        };
+        let reply = worker.request(request)?;
+        let read = match (&reply.report, reply.kind) {
+            (Some(report), None) => Ok(report.get().to_owned()),
+            (_, kind) => Err(Lost {
+                kind: kind.unwrap_or(ErrorKind::Protocol),
+                message: reply.message.as_deref().unwrap_or("no report came").to_owned(),
+            }),
+        };
+        *gate = Some(worker);
+        read
+    }
+
+    pub(crate) fn call(
+        self: &Arc<Self>,
+        session: &Session,
+        tool: &str,
+        arguments: &Map<String, Value>,
+    ) -> Result<CallOutcome, SandboxError> {
+        let began = Instant::now();
+        self.check_own(session)?;
+        let Some(index) = session.program.0.tool_index(tool) else {
+            return Err(SandboxError::UnknownTool { tool: tool.to_owned() });
+        };
+        let mut body = lock(&session.body);
+        if body.calls >= self.options.limits.calls_per_session {
+            let message = format!("the session made its {} calls", body.calls);
+            return Ok(failed(ErrorKind::CallLimit, message, began));
+        }
+        body.calls += 1;
+        let arguments = serde_json::to_string(arguments).unwrap_or_else(|_| "{}".to_owned());
+        let request = call_request(session.number, tool, &arguments);
+        let mut attempts = 0;
+        let (taken, growth) = loop {
+            self.settle(session, &mut body)?;
+            attempts += 1;
+            match self.with_worker(&mut body, |worker| answer(worker, &request)) {
+                Ok(taken) => break taken,
+                // Whoever killed that worker, it need not have been this call: the second time it was.
+                Err(lost) if lost.kind == ErrorKind::Crash && attempts == 1 => {}
+                Err(lost) => {
+                    session.program.0.demote();
+                    return Ok(failed(lost.kind, lost.message, began));
+                }
+            }
+        };
+        Ok(self.conclude(session, &mut body, Call { index, arguments, taken, growth, began }))
+    }
+
+    /// Books a call that was answered.
+    pub(crate) fn conclude(&self, session: &Session, body: &mut Body, call: Call) -> CallOutcome {
+        let Taken { mut outcome, state, hash } = call.taken;
+        if matches!(body.place, Place::Shared { .. }) {
+            body.growth += call.growth;
+            if call.growth > KEPT_BYTES {
+                session.program.0.demote();
+            }
+            if body.growth > self.options.limits.memory_bytes {
+                session.program.0.demote();
+                let message = "the session used its memory".to_owned();
+                outcome.result = Err(ToolError { kind: ErrorKind::MemoryLimit, message });
+            }
+        }
+        outcome.wall = call.began.elapsed();
+        if let Err(error) = &outcome.result
+            && error.kind.rolls_back()
+        {
+            self.leave(session.number, body);
+            return outcome;
+        }
+        if let Some(state) = state {
+            body.state = Some(state);
+            outcome.state_changed = true;
+        }
+        body.log.push(Entry { tool: call.index, arguments: call.arguments.into_boxed_str(), hash });
+        outcome
+    }
+
+    pub(crate) fn account(&self, cpu: Duration) {
+        let nanoseconds = u64::try_from(cpu.as_nanos()).unwrap_or(u64::MAX);
+        self.spent.fetch_add(nanoseconds, Ordering::Relaxed);
+    }
+
+    pub(crate) fn forget(&self, session: &Session) {
+        self.leave(session.number, &mut lock(&session.body));
+        self.sessions.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn statistics(&self) -> EngineStatistics {
+        let mut statistics = EngineStatistics {
+            pids: vec![self.zygote.pid()],
+            sessions: self.sessions.load(Ordering::Relaxed),
+            respawns: self.respawns.load(Ordering::Relaxed),
+            rebuilds: self.rebuilds.load(Ordering::Relaxed),
+            recycles: self.recycles.load(Ordering::Relaxed),
+            worker_cpu: Duration::from_nanos(self.spent.load(Ordering::Relaxed)),
+            ..EngineStatistics::default()
+        };
+        for slot in &self.slots {
+            if let Some(worker) = &lock(slot).worker {
+                statistics.shared_workers += 1;
+                statistics.resident_bytes += worker.resident();
+                statistics.worker_cpu += worker.total_cpu;
+                statistics.pids.extend(u32::try_from(worker.pid));
+            }
+        }
+        for worker in lock(&self.gate).iter().chain(lock(&self.pool).iter()) {
+            statistics.pids.extend(u32::try_from(worker.pid));
+        }
+        statistics.pooled_workers = lock(&self.pool).len();
+        statistics
+    }
+}
+
+/// Data and state must be JSON before a worker sees them.
+fn check_inputs(program: &Program) -> Result<(), SandboxError> {
+    for file in &program.data {
+        serde_json::from_slice::<serde::de::IgnoredAny>(&file.json).map_err(|error| SandboxError::Input {
+            what: format!("data file `{}`", file.name),
+            reason: error.to_string(),
+        })?;
+    }
+    if let Some(state) = &program.state {
+        serde_json::from_str::<Map<String, Value>>(state).map_err(|error| SandboxError::Input {
+            what: "the state".to_owned(),
+            reason: error.to_string(),
+        })?;
+    }
+    Ok(())
+}

@@ -1,0 +1,262 @@
+//! Where sessions live: putting them into workers, taking them out, and building them again when a worker is gone.
+//!
+//! Nothing here is eager. A worker that dies only raises its slot's generation; each session that lived there finds
+//! out at its next use and is replayed then.
+
+use crate::core::{Core, Slot, lock};
+use crate::exchange::{Fate, call_request, check_loaded, check_opened, open_request};
+use crate::session::{Body, Place, Session, hash_reply};
+use crate::worker::{Lost, Worker};
+use crate::zygote::Role;
+use crate::{ErrorKind, SandboxError};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// Calls of a shared worker between two garbage collections.
+const CALLS_PER_COLLECTION: u32 = 4096;
+/// Calls of a shared worker between two looks at its memory; divides the above.
+const CALLS_PER_LOOK: u32 = 256;
+/// Change of address space that is worth a request.
+const ROOM_STEP: u64 = 8 << 20;
+
+impl Core {
+    /// Makes sure that the session is in a worker, with everything that its log says.
+    pub(crate) fn settle(&self, session: &Session, body: &mut Body) -> Result<(), SandboxError> {
+        match self.try_settle(session, body) {
+            // The worker was killed by somebody else in the meantime: once more, in another one.
+            Err((_, Fate::Died)) => Ok(self.try_settle(session, body).map_err(|(error, _)| error)?),
+            other => Ok(other.map_err(|(error, _)| error)?),
+        }
+    }
+
+    pub(crate) fn try_settle(&self, session: &Session, body: &mut Body) -> Result<(), (SandboxError, Fate)> {
+        match &body.place {
+            Place::Private(_) => return Ok(()),
+            Place::Shared { slot, generation } => {
+                if lock(&self.slots[*slot]).generation == *generation {
+                    return Ok(());
+                }
+                body.place = Place::Nowhere;
+            }
+            Place::Nowhere => {}
+        }
+        if session.program.0.is_private() {
+            self.settle_privately(session, body)?;
+        } else {
+            self.settle_shared(session, body)?;
+        }
+        if body.log.is_empty() {
+            return Ok(());
+        }
+        self.rebuilds.fetch_add(1, Ordering::Relaxed);
+        self.replay(session, body)
+    }
+
+    pub(crate) fn settle_privately(
+        &self,
+        session: &Session,
+        body: &mut Body,
+    ) -> Result<(), (SandboxError, Fate)> {
+        let pooled = lock(&self.pool).pop();
+        let mut worker = match pooled {
+            Some(worker) => worker,
+            None => Worker::spawn(&self.zygote, Role::Private, &self.options.limits).map_err(Fate::lives)?,
+        };
+        let load = session.program.0.load_request().map_err(Fate::lives)?;
+        check_loaded(worker.request(&load), session)?;
+        check_opened(worker.request(&open_request(session)), session)?;
+        self.account(worker.total_cpu);
+        body.place = Place::Private(Box::new(worker));
+        refill(&session.core);
+        Ok(())
+    }
+
+    pub(crate) fn settle_shared(
+        &self,
+        session: &Session,
+        body: &mut Body,
+    ) -> Result<(), (SandboxError, Fate)> {
+        // By number and not by load, so that where a session lives follows from the order of opening alone.
+        let index = usize::try_from(session.number).unwrap_or(0) % self.slots.len();
+        let mut slot = lock(&self.slots[index]);
+        let slot = &mut *slot;
+        if slot.worker.is_none() {
+            let worker =
+                Worker::spawn(&self.zygote, Role::Shared, &self.options.limits).map_err(Fate::lives)?;
+            slot.worker = Some(worker);
+            slot.room = 0;
+        }
+        match self.open_in(slot, session) {
+            Ok(()) => {
+                slot.sessions += 1;
+                body.place = Place::Shared { slot: index, generation: slot.generation };
+                Ok(())
+            }
+            Err((error, fate)) => {
+                match fate {
+                    Fate::Lives => {}
+                    Fate::Died => self.lose(slot),
+                    Fate::Killed => {
+                        self.lose(slot);
+                        session.program.0.demote();
+                    }
+                }
+                Err((error, fate))
+            }
+        }
+    }
+
+    pub(crate) fn open_in(&self, slot: &mut Slot, session: &Session) -> Result<(), (SandboxError, Fate)> {
+        let died = |lost: Lost| (SandboxError::Worker { doing: "opening", reason: lost.message }, Fate::Died);
+        self.make_room(slot).map_err(died)?;
+        let Some(worker) = slot.worker.as_mut() else { return Ok(()) };
+        let key = session.program.0.key;
+        if !slot.loaded.contains(&key) {
+            let load = session.program.0.load_request().map_err(Fate::lives)?;
+            check_loaded(worker.request(&load), session)?;
+            slot.loaded.insert(key);
+        }
+        check_opened(worker.request(&open_request(session)), session)?;
+        // What opening took is not to be charged to the next call.
+        worker.resident_before = worker.resident();
+        Ok(())
+    }
+
+    /// Forgets a shared worker: whoever lived there is built again at its next use.
+    pub(crate) fn lose(&self, slot: &mut Slot) {
+        if let Some(worker) = slot.worker.take() {
+            self.account(worker.total_cpu);
+        }
+        slot.generation += 1;
+        slot.sessions = 0;
+        slot.calls = 0;
+        slot.loaded.clear();
+        self.respawns.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn replay(&self, session: &Session, body: &mut Body) -> Result<(), (SandboxError, Fate)> {
+        for number in 0..body.log.len() {
+            let entry = &body.log[number];
+            let (tool, expected) = (session.program.0.tool_name(entry.tool).to_owned(), entry.hash);
+            let request = call_request(session.number, &tool, &entry.arguments);
+            let got =
+                self.with_worker(body, |worker| worker.request(&request).map(|reply| hash_reply(&reply)));
+            if got == Ok(expected) {
+                continue;
+            }
+            self.leave(session.number, body);
+            let fate = match got {
+                Err(lost) if lost.kind == ErrorKind::Crash => Fate::Died,
+                Ok(_) | Err(_) => Fate::Lives,
+            };
+            return Err((SandboxError::RebuildMismatch { call: number, tool }, fate));
+        }
+        Ok(())
+    }
+
+    /// Does something with the session's worker; when that kills the worker, all of its sessions lose it.
+    pub(crate) fn with_worker<T>(
+        &self,
+        body: &mut Body,
+        action: impl FnOnce(&mut Worker) -> Result<T, Lost>,
+    ) -> Result<T, Lost> {
+        let gone = || Lost { kind: ErrorKind::Crash, message: "the worker died".to_owned() };
+        match &mut body.place {
+            Place::Nowhere => Err(gone()),
+            Place::Private(worker) => {
+                let before = worker.total_cpu;
+                let done = action(worker);
+                self.account(worker.total_cpu.saturating_sub(before));
+                if done.is_err() {
+                    self.respawns.fetch_add(1, Ordering::Relaxed);
+                    body.place = Place::Nowhere;
+                }
+                done
+            }
+            Place::Shared { slot, generation } => {
+                let mut slot = lock(&self.slots[*slot]);
+                if slot.generation != *generation {
+                    return Err(gone());
+                }
+                let done = slot.worker.as_mut().ok_or_else(gone).and_then(action);
+                if done.is_err() {
+                    self.lose(&mut slot);
+                    body.place = Place::Nowhere;
+                } else {
+                    self.tend(&mut slot);
+                }
+                done
+            }
+        }
+    }
+
+    /// Now and then: room for what is to come, garbage collection, and a fresh worker for one that grew too large.
+    pub(crate) fn tend(&self, slot: &mut Slot) {
+        slot.calls += 1;
+        if !slot.calls.is_multiple_of(CALLS_PER_LOOK) {
+            return;
+        }
+        let kept = self.make_room(slot).is_ok();
+        let Some(worker) = slot.worker.as_mut() else { return };
+        let collected = kept
+            && (!slot.calls.is_multiple_of(CALLS_PER_COLLECTION) || worker.request("\"op\":\"gc\"").is_ok());
+        if !collected {
+            self.lose(slot);
+        } else if worker.resident() > self.options.recycle_bytes.saturating_mul(1 << slot.recycled.min(8)) {
+            // Each time twice as much: when the sessions really need it, rebuilding them for ever would not help.
+            slot.recycled += 1;
+            self.recycles.fetch_add(1, Ordering::Relaxed);
+            self.lose(slot);
+        }
+    }
+
+    /// Keeps a call's worth of address space free above what the sessions of a shared worker already use.
+    pub(crate) fn make_room(&self, slot: &mut Slot) -> Result<(), Lost> {
+        let Some(worker) = slot.worker.as_mut() else { return Ok(()) };
+        let wanted = worker.address_space() + self.options.limits.memory_bytes;
+        if wanted > slot.room + ROOM_STEP || wanted + ROOM_STEP < slot.room {
+            worker.request(&format!("\"op\":\"room\",\"bytes\":{wanted}"))?;
+            slot.room = wanted;
+        }
+        Ok(())
+    }
+
+    /// Takes a session out of its worker.
+    pub(crate) fn leave(&self, number: u64, body: &mut Body) {
+        match std::mem::replace(&mut body.place, Place::Nowhere) {
+            Place::Nowhere | Place::Private(_) => {}
+            Place::Shared { slot, generation } => {
+                let mut slot = lock(&self.slots[slot]);
+                if slot.generation != generation {
+                    return;
+                }
+                slot.sessions = slot.sessions.saturating_sub(1);
+                let request = format!("\"op\":\"close\",\"session\":{number}");
+                let closed = slot.worker.as_mut().is_none_or(|worker| worker.request(&request).is_ok());
+                if !closed {
+                    self.lose(&mut slot);
+                }
+            }
+        }
+    }
+}
+
+/// Brings the pool of private workers back to its size, beside whoever took one.
+fn refill(core: &Arc<Core>) {
+    if lock(&core.pool).len() >= core.options.private_pool || core.refilling.swap(true, Ordering::AcqRel) {
+        return;
+    }
+    let weak = Arc::downgrade(core);
+    std::thread::spawn(move || {
+        while let Some(core) = weak.upgrade() {
+            let full = lock(&core.pool).len() >= core.options.private_pool;
+            let worker = (!full).then(|| Worker::spawn(&core.zygote, Role::Private, &core.options.limits));
+            // Without a worker the next session forks its own, and reports why that fails.
+            let Some(Ok(worker)) = worker else {
+                core.refilling.store(false, Ordering::Release);
+                return;
+            };
+            lock(&core.pool).push(worker);
+        }
+    });
+}
