@@ -207,10 +207,17 @@ impl<'a> Values<'a> {
             }
         }
         let item = self.property.get("items").cloned().unwrap_or(Json::Null);
-        let elements = Values::new(&item, self.code, self.ground, self.results).ordered();
+        let mut elements = Values::new(&item, self.code, self.ground, self.results).ordered();
+        elements.truncate(PER_PARAMETER);
         let named: Vec<Json> = elements.iter().filter(|value| self.ground.holds(value)).cloned().collect();
         if matches!(kind(&item).as_deref(), Some("integer" | "number")) {
-            self.push(Json::Array(self.ground.spans.numbers.iter().cloned().map(Json::Number).collect()));
+            let listed = |numbers: &[serde_json::Number]| {
+                Json::Array(numbers.iter().cloned().map(Json::Number).collect())
+            };
+            for series in &self.ground.spans.series {
+                self.push(listed(series));
+            }
+            self.push(listed(&self.ground.spans.numbers));
         }
         // All keys of the code, or enum members, that the prompt names, as one list.
         let known: Vec<Json> = named.iter().filter(|value| self.known(&item, value)).cloned().collect();

@@ -27,7 +27,7 @@ use std::sync::Arc;
 /// How hard to search.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProveLimits {
-    /// Calls made for one arena.
+    /// Calls that the search makes for one arena; tidying what it found takes a few more.
     pub calls: usize,
     /// Calls made after the last goal of a tool was reached, to find better founded ones.
     pub settle: usize,
@@ -35,7 +35,7 @@ pub struct ProveLimits {
 
 impl Default for ProveLimits {
     fn default() -> Self {
-        Self { calls: 2000, settle: 64 }
+        Self { calls: 2000, settle: 48 }
     }
 }
 
@@ -281,12 +281,17 @@ fn distinct(lab: &mut Lab<'_>, hits: &[Hit]) -> Result<(Vec<Chosen>, Vec<usize>)
     Ok((calls, of_goal))
 }
 
-/// Leaves out optional arguments that change nothing: neither when they go nor when they say something else.
+/// Leaves out optional arguments that change nothing: neither when they go nor when they say something else. A
+/// choice that the schema lists and the prompt names stays: a person asked for it.
 fn without_idle(lab: &mut Lab<'_>, hit: &Hit) -> Result<Map<String, Json>, ArenaError> {
+    let choices = listed(lab.arena, &hit.tool);
     let mut arguments = hit.arguments.clone();
     for name in hit.arguments.keys() {
         let mut fewer = arguments.clone();
         let Some(value) = fewer.shift_remove(name) else { continue };
+        if lab.ground.holds(&value) && choices.contains(&value) {
+            continue;
+        }
         if lab.call(&hit.tool, &fewer)?.as_ref() != Some(&hit.result) {
             continue;
         }

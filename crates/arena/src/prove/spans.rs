@@ -11,6 +11,8 @@ use serde_json::{Number, Value as Json};
 const WORDS: usize = 4;
 /// Longest run of Chinese characters taken as one value.
 const CHARACTERS: usize = 6;
+/// Literals of one source that are looked at; a larger table is not searched through by guessing.
+const LITERALS: usize = 4000;
 /// Longest literal of code that is tried as an argument.
 const LITERAL: usize = 80;
 
@@ -23,6 +25,8 @@ pub(super) struct Spans {
     pub(super) weak: Vec<String>,
     /// Numbers.
     pub(super) numbers: Vec<Number>,
+    /// Numbers that are listed one after the other.
+    pub(super) series: Vec<Vec<Number>>,
 }
 
 impl Spans {
@@ -64,6 +68,7 @@ impl Spans {
         dedup(&mut out.strong);
         dedup(&mut out.weak);
         out.numbers.dedup();
+        out.series = series(text);
         out
     }
 }
@@ -71,6 +76,41 @@ impl Spans {
 /// A number as written in a text.
 fn number(written: &str) -> Option<Number> {
     serde_json::from_str(&written.replace(',', "")).ok()
+}
+
+/// Runs of at least two numbers with nothing but commas, spaces and "and" between them.
+fn series(text: &str) -> Vec<Vec<Number>> {
+    let mut out: Vec<Vec<Number>> = Vec::new();
+    let mut run: Vec<Number> = Vec::new();
+    let mut end = 0;
+    for (start, digits) in number_spans(text) {
+        let between = text[end..start]
+            .trim_matches(|c: char| c.is_whitespace() || matches!(c, ',' | '、' | '，' | ';'));
+        if !matches!(between, "" | "and" | "和") {
+            out.push(std::mem::take(&mut run));
+        }
+        run.extend(serde_json::from_str::<Number>(digits).ok());
+        end = start + digits.len();
+    }
+    out.push(run);
+    out.retain(|run| run.len() > 1);
+    out
+}
+
+/// Where plain numbers (sign, digits, one point) stand in a text.
+fn number_spans(text: &str) -> Vec<(usize, &str)> {
+    let mut out = Vec::new();
+    let mut at = 0;
+    while let Some(found) = text[at..].find(|c: char| c.is_ascii_digit()) {
+        let digits = at + found;
+        let signed = text[..digits].ends_with('-') && !text[..digits - 1].ends_with(char::is_alphanumeric);
+        let start = digits - usize::from(signed);
+        let length =
+            text[digits..].find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(text.len() - digits);
+        at = digits + length;
+        out.push((start, text[start..at].trim_end_matches('.')));
+    }
+    out
 }
 
 fn dedup(list: &mut Vec<String>) {
@@ -178,6 +218,8 @@ impl Literals {
         dedup(&mut out.texts);
         let mut seen = std::collections::BTreeSet::new();
         out.numbers.retain(|number| seen.insert(number.to_string()));
+        out.texts.truncate(LITERALS);
+        out.numbers.truncate(LITERALS);
         out
     }
 }
@@ -249,6 +291,13 @@ mod tests {
         assert!(spans.weak.iter().any(|span| span == "of them"));
         assert!(!spans.strong.iter().any(|span| span.contains("York? 1,250")));
         assert_eq!(spans.numbers, [Number::from(1250)]);
+    }
+
+    #[test]
+    fn numbers_in_a_row_are_a_series() {
+        let spans = Spans::of("Readings of 6.42, -6.1, 7 and 5.96. In 3 labs: 1 2");
+        let series: Vec<String> = spans.series.iter().map(|run| json!(run).to_string()).collect();
+        assert_eq!(series, ["[6.42,-6.1,7,5.96]", "[1,2]"]);
     }
 
     #[test]

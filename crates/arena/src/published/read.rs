@@ -16,6 +16,9 @@ use std::path::Path;
 /// Longest JSONL line; a row is a prompt and some tools, not a library.
 const LINE_BYTES: u64 = 64 * 1024 * 1024;
 
+/// What can be done about a Parquet file that we cannot read.
+const PARQUET_HINT: &str = "write the file again with snappy, zstd or no compression";
+
 /// The rows of a file with their numbers, from 1 (line numbers in JSONL).
 pub struct PublishedRows {
     file: String,
@@ -56,10 +59,7 @@ pub fn read_published(path: &Path) -> Result<PublishedRows, PublishedError> {
 fn records(file: &str, open: File) -> Result<RowIter<'static>, PublishedError> {
     let broken = |error: String, hint: String| PublishedError::File { file: file.to_owned(), error, hint };
     let unreadable = |error: parquet::errors::ParquetError| {
-        broken(
-            format!("it is not a readable Parquet file: {error}"),
-            "write it with snappy, zstd or no compression".into(),
-        )
+        broken(format!("it is not a readable Parquet file: {error}"), PARQUET_HINT.into())
     };
     let reader = SerializedFileReader::new(open).map_err(unreadable)?;
     let schema = reader.metadata().file_metadata().schema();
@@ -114,8 +114,9 @@ impl PublishedRows {
                 }
                 Next::Broken(error) => {
                     self.row += 1;
+                    let broken = self.record(error);
                     self.source = Source::Ended;
-                    return Some(Err(self.record(error)));
+                    return Some(Err(broken));
                 }
             }
         }
@@ -126,7 +127,11 @@ impl PublishedRows {
             file: self.file.clone(),
             row: self.row,
             error,
-            hint: "each row is one JSON object on one line, in UTF-8".into(),
+            hint: match self.source {
+                Source::Lines(_) => "each row is one JSON object on one line, in UTF-8",
+                Source::Records(_) | Source::Ended => PARQUET_HINT,
+            }
+            .to_owned(),
         }
     }
 }

@@ -5,7 +5,7 @@ use astra_arena::Runtime;
 use astra_arena::prove::{FoundBy, GoalOutcome, Proof, ProveLimits, prove};
 use astra_arena::published::{ImportOptions, export_row, import_row};
 use astra_protocol::{ArenaSpec, Message, Stop, ToolCall, Topology, Trace, Usage};
-use astra_testkit::{TestResult, gatekeeper, runtime};
+use astra_testkit::{TestResult, gatekeeper, hand_written, runtime};
 use serde_json::{Value as Json, json};
 
 fn proved(spec: ArenaSpec, trace: Option<&Trace>) -> TestResult<Proof> {
@@ -102,6 +102,23 @@ fn a_proved_arena_still_exports_its_first_answers() {
         let plain = export_row(&before, &[]).unwrap();
         assert_eq!(exported.row.sub_qa_dict, plain.row.sub_qa_dict, "row {number}");
         assert!(import_row(&exported.row, number, &ImportOptions::default()).unwrap().spec.is_unproven());
+    }
+}
+
+#[test]
+fn what_an_export_loses_is_found_again() {
+    for name in ["freight_six_hops", "canteen_allergens", "hotel_terms", "library_due_dates"] {
+        let (spec, data) = hand_written(name).unwrap();
+        let row = export_row(&spec, &data).unwrap().row;
+        let imported = import_row(&row, 1, &ImportOptions::default()).unwrap().spec;
+        assert!(imported.gold.is_empty() && imported.goals.iter().all(|goal| goal.depends_on.is_empty()));
+        let proof = proved(imported, None).unwrap();
+        let again = proof.promoted.ok_or(proof.why_not).unwrap();
+        assert_eq!(again.gold, spec.gold, "{name}");
+        assert_eq!(again.topology, spec.topology, "{name}");
+        let edges =
+            |spec: &ArenaSpec| spec.goals.iter().map(|goal| goal.depends_on.len()).collect::<Vec<_>>();
+        assert_eq!(edges(&again), edges(&spec), "{name}");
     }
 }
 
