@@ -5,7 +5,10 @@
 //! [`AgentPlane`] can list tools and call them, nothing else; goals, gold calls, state hashes and rewards belong to
 //! the [`Episode`], which only the control side holds.
 //!
-//! It does not run Python (`astra-sandbox`), read files (`astra-store`) or talk to models (`astra-agent`).
+//! Around it: [`published`] brings rows of the published RL format in and out, [`prove`] finds the gold calls that
+//! such rows lack, [`distractors`] mixes in tools of other arenas, as near in words as [`embed`] says.
+//!
+//! It does not run Python (`astra-sandbox`), read files of ours (`astra-store`) or talk to models (`astra-agent`).
 
 mod answer;
 mod arena;

@@ -3,7 +3,9 @@
 //! An imported arena says which answers a tool should give, and not for which arguments. Here calls are made until
 //! each expected answer is returned by one; arguments that came out of other calls become references, and with them
 //! the goals get their order. A promoted arena is a claim that the gates still have to check: a search can find a
-//! call that gives the right answer for the wrong reason, most easily where the answer is a small number.
+//! call that gives the right answer for the wrong reason, most easily where the answer is a small number. Arguments
+//! that stand neither in the prompt nor in another result (computed between two calls, or known to everybody) are
+//! found among the literals of the code; the provenance names them as `unfounded_arguments`.
 
 mod candidates;
 mod refs;
@@ -17,7 +19,7 @@ use astra_protocol::{
     ArenaSpec, Comparator, Goal, GoalKind, GoldCall, Message, Trace, Value, parse_arguments, topology_of,
 };
 use candidates::Ground;
-use refs::{Chosen, Linked, link, reference};
+use refs::{Chosen, Linked, link, reference, unfounded};
 use search::{Hit, Lab, listed};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
@@ -245,6 +247,16 @@ fn promote(lab: &mut Lab<'_>, hits: &[Hit]) -> Result<Result<ArenaSpec, String>,
     let mut spec = lab.arena.spec().clone();
     if let Err(why) = rewrite(&mut spec, &calls, &of_goal, &linked) {
         return Ok(Err(why));
+    }
+    let mut doubts = Map::new();
+    for (call, at) in spec.gold.iter().zip(&linked.order) {
+        let names = unfounded(&calls[*at], &linked.sources[*at], &lab.ground);
+        if !names.is_empty() {
+            doubts.insert(call.id.clone(), json!(names));
+        }
+    }
+    if !doubts.is_empty() {
+        spec.provenance.extra.insert("unfounded_arguments".into(), Json::Object(doubts));
     }
     spec.provenance.extra.insert("proved_in_calls".into(), json!(lab.spent));
     let spec = match serde_json::to_string(&spec)

@@ -100,6 +100,17 @@ pub(super) fn link(calls: &[Chosen], ground: &Ground) -> Linked {
     Linked { order, sources }
 }
 
+/// Arguments of a call that stand neither in the prompt nor in another result and that no schema lists: nobody who
+/// reads only those can know them.
+pub(super) fn unfounded(call: &Chosen, links: &[(String, usize, Source)], ground: &Ground) -> Vec<String> {
+    let known = |name: &str, value: &Json| {
+        ground.holds(value)
+            || call.listed.contains(value)
+            || links.iter().any(|(linked, _, _)| linked == name)
+    };
+    call.arguments.iter().filter(|(name, value)| !known(name, value)).map(|(name, _)| name.clone()).collect()
+}
+
 /// Whether `call` refers to `target`, directly or through others.
 fn needs(sources: &[Vec<(String, usize, Source)>], call: usize, target: usize) -> bool {
     sources[call].iter().any(|(_, other, _)| *other == target || needs(sources, *other, target))

@@ -123,6 +123,19 @@ fn what_an_export_loses_is_found_again() {
 }
 
 #[test]
+fn arguments_that_stand_nowhere_are_named() {
+    let (spec, data) = hand_written("speaker_allowance").unwrap();
+    let row = export_row(&spec, &data).unwrap().row;
+    let imported = import_row(&row, 1, &ImportOptions::default()).unwrap().spec;
+    let proof = proved(imported, None).unwrap();
+    let last = proof.goals.iter().find(|goal| goal.tool == "country_allowance").unwrap();
+    assert!(matches!(last.outcome, GoalOutcome::Found { invented: 1, .. }), "{last:?}");
+    let again = proof.promoted.unwrap();
+    assert_eq!(again.provenance.extra["unfounded_arguments"], json!({"c3": ["home_country"]}));
+    assert!(!promoted(4).unwrap().provenance.extra.contains_key("unfounded_arguments"));
+}
+
+#[test]
 fn random_answers_are_not_found() {
     let proof = proved(row(10).unwrap(), None).unwrap();
     assert!(proof.promoted.is_none());

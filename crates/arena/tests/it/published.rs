@@ -9,9 +9,10 @@ use astra_arena::published::{
 use astra_protocol::{ArenaSpec, GoalKind, value::text};
 use astra_testkit::{TestResult, gatekeeper, hand_written, runtime};
 use proptest::prelude::*;
-use serde_json::{Map, Value as Json, json};
+use serde_json::{Value as Json, json};
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 pub(crate) fn sample() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../corpus/published-sample/rows.jsonl")
@@ -138,21 +139,25 @@ fn files_that_are_not_rows_are_errors_with_a_hint() {
     assert!(missing.to_string().contains("none.jsonl"));
 }
 
-/// What the first tool of a row answers under plain `python3`, in a process of its own.
-fn plain_python(code: &str, entry: &str, arguments: &Map<String, Json>) -> TestResult<Json> {
-    let program = format!(
-        "{code}\nimport json, sys\nprint(json.dumps({entry}(**json.loads(sys.argv[1])), ensure_ascii=True))"
-    );
-    let output = Command::new("python3").args(["-c", &program, &json!(arguments).to_string()]).output()?;
-    if !output.status.success() {
-        return Err(String::from_utf8_lossy(&output.stderr).into_owned().into());
-    }
+/// What calls `[code, entry, arguments]` answer under plain `python3`.
+fn plain_python(calls: &[Json]) -> TestResult<Vec<Json>> {
+    const RUN: &str = "import json, sys\n\
+        def run(code, entry, arguments):\n\
+        \x20   space = {'__name__': 'tool'}\n\
+        \x20   exec(code, space)\n\
+        \x20   return space[entry](**arguments)\n\
+        print(json.dumps([run(*call) for call in json.load(sys.stdin)]))";
+    let mut child =
+        Command::new("python3").args(["-c", RUN]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+    child.stdin.take().ok_or("no standard input")?.write_all(json!(calls).to_string().as_bytes())?;
+    let output = child.wait_with_output()?;
     Ok(serde_json::from_slice(&output.stdout)?)
 }
 
 #[test]
 fn exported_code_runs_alone_with_its_data() {
     let mut with_data = 0;
+    let (mut calls, mut wanted): (Vec<Json>, Vec<Json>) = (Vec::new(), Vec::new());
     for arena in hand::all() {
         let (spec, data) = hand_written(arena.name).unwrap();
         if spec.state.is_some() || !spec.answerable {
@@ -174,10 +179,11 @@ fn exported_code_runs_alone_with_its_data() {
         assert_eq!(docs(&again.spec), docs(&spec));
         for step in &replay.steps {
             let tool = again.spec.tool(&step.tool).unwrap();
-            let alone = plain_python(&tool.code, &tool.entry, step.arguments.as_ref().unwrap()).unwrap();
-            assert_eq!(&alone, step.result.as_ref().unwrap(), "{}", step.tool);
+            calls.push(json!([tool.code, tool.entry, step.arguments.as_ref().unwrap()]));
+            wanted.push(step.result.clone().unwrap());
         }
     }
+    assert_eq!(plain_python(&calls).unwrap(), wanted);
     assert!(with_data > 0, "no hand-written arena has data");
 }
 
