@@ -57,7 +57,11 @@ impl Core {
         session: &Session,
         body: &mut Body,
     ) -> Result<(), (SandboxError, Fate)> {
-        let pooled = lock(&self.pool).pop();
+        let pooled = {
+            let mut pool = lock(&self.pool);
+            // One that was killed while it waited is passed over.
+            std::iter::from_fn(|| pool.pop()).find(Worker::is_silent)
+        };
         let mut worker = match pooled {
             Some(worker) => worker,
             None => Worker::spawn(&self.zygote, Role::Private, &self.options.limits).map_err(Fate::lives)?,

@@ -153,6 +153,11 @@ impl Worker {
         self.receive(self.limits.wall + GRACE)
     }
 
+    /// Whether it is alive and waits for a request.
+    pub(crate) fn is_silent(&self) -> bool {
+        self.check_silent().is_ok()
+    }
+
     /// Nothing may be pending before a request: a frame that nobody asked for is a forged one.
     fn check_silent(&self) -> Result<(), Lost> {
         let mut one = [0_u8; 1];

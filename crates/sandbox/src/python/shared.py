@@ -122,11 +122,16 @@ def import_facade(name, globals=None, locals=None, fromlist=(), level=0):
             facade = _world.current.facades["random"] = _random_of(_world.current)
         return facade
     facade = _facades.get(name)
+    if facade is None and not level and name in sys.modules:
+        # The C library importing for itself on behalf of a tool (`_strptime`): it takes the module from
+        # `sys.modules` afterwards and drops what it gets here. No admitted source can ask for such a name.
+        return _nothing
     if facade is None or level:
         raise ModuleNotFoundError(f"module {name!r} is not available in the sandbox", name=name)
     return facade if fromlist else _facades[name.split(".")[0]]
 
 
+_nothing = types.MappingProxyType({})
 _builtins = {name: getattr(_real, name) for name in _SAFE}
 _builtins.update({name: kind for name, kind in vars(_real).items()
                   if isinstance(kind, type) and issubclass(kind, BaseException)})
