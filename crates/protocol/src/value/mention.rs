@@ -94,13 +94,33 @@ fn numbers_in(token: &str) -> impl Iterator<Item = String> + '_ {
         let end = token[start..]
             .find(|c: char| !(c.is_ascii_digit() || matches!(c, '.' | ',')))
             .map_or(token.len(), |length| start + length);
-        at = end;
         let digits = token[start..end].trim_end_matches(['.', ',']);
+        let exponent = exponent(&token[end..]);
+        at = end + exponent.map_or(0, |(length, _)| length);
+        let digits = match exponent {
+            Some((_, power)) => format!("{digits}e{power}"),
+            None => digits.to_owned(),
+        };
         let mut before = token[..start].chars().rev();
         // A dash between two things is a range or a compound, not a sign.
         let negative = before.next() == Some('-') && before.next().is_none_or(|c| !c.is_alphanumeric());
-        Some(if negative { format!("-{digits}") } else { digits.to_owned() })
+        Some(if negative { format!("-{digits}") } else { digits })
     })
+}
+
+/// Length and power of an exponent at the start of `rest`: `e-6`, `×10^-6`, `x10-6`, `*10**-6`.
+fn exponent(rest: &str) -> Option<(usize, i32)> {
+    let after = match rest.strip_prefix('e') {
+        Some(after) => after,
+        None => {
+            let after = rest.strip_prefix(['×', 'x', '*'])?.strip_prefix("10")?;
+            after.strip_prefix("**").or_else(|| after.strip_prefix('^')).unwrap_or(after)
+        }
+    };
+    let sign = usize::from(after.starts_with(['-', '+']));
+    let digits = after[sign..].bytes().take_while(u8::is_ascii_digit).count();
+    let power = after[..sign + digits].parse().ok().filter(|_| digits > 0)?;
+    Some((rest.len() - after.len() + sign + digits, power))
 }
 
 impl Value {
@@ -185,5 +205,9 @@ mod tests {
             serde_json::from_value(json!({"type": "number", "value": 12.5, "unit": "km"})).unwrap();
         assert!(km.mentioned_in("about 12,500 m away") && km.mentioned_in("12.5 km"));
         assert!(number(42.0).mentioned_in("共有42个城市"));
+        for text in ["it is 5.6e-6.", "about 5.6×10⁻⁶ mg/l", "5.6x10^-6", "0.0000056"] {
+            assert!(number(5.6e-6).mentioned_in(text), "{text}");
+        }
+        assert!(!number(5.6).mentioned_in("5.6e-6") && number(3.0).mentioned_in("3 eggs"));
     }
 }
