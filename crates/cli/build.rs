@@ -23,7 +23,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         writeln!(code, "];")?;
     }
     fs::write(PathBuf::from(env::var("OUT_DIR")?).join("embedded.rs"), code)?;
-    println!("cargo:rustc-env=ASTRA_BUILD_REVISION={}", revision(&root).unwrap_or_default());
+    // Not `ASTRA_…`: cargo hands this variable on to what it runs, where those are settings.
+    println!("cargo:rustc-env=REVISION_OF_ASTRA={}", revision(&root).unwrap_or_default());
     // The log grows with every commit and check-out; without git there is nothing to watch.
     let log = root.join(".git/logs/HEAD");
     if log.exists() {

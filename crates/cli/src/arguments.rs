@@ -24,6 +24,7 @@ pub(crate) struct Arguments {
 
 /// Flags of every command.
 #[derive(Args, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch on the command line")]
 #[command(next_help_heading = "Global options")]
 pub(crate) struct GlobalArguments {
     /// Print data as JSON, one object a line
@@ -101,8 +102,12 @@ pub(crate) enum ArenasCommand {
     Import(arenas::import::ImportArguments),
     /// Write arenas in another format
     Export(arenas::export::ExportArguments),
+    /// Find gold calls for unproven arenas
+    Prove(arenas::prove::ProveArguments),
     /// Count what is in a set of arenas
     Stats(arenas::stats::StatsArguments),
+    /// Measure the sandbox on this machine
+    Bench(arenas::bench::BenchArguments),
 }
 
 impl GlobalArguments {

@@ -7,7 +7,7 @@ include!(concat!(env!("OUT_DIR"), "/embedded.rs"));
 
 /// Git revision of the code, if it was known when it was built.
 pub(crate) fn revision() -> Option<String> {
-    Some(env!("ASTRA_BUILD_REVISION")).filter(|revision| !revision.is_empty()).map(str::to_owned)
+    Some(env!("REVISION_OF_ASTRA")).filter(|revision| !revision.is_empty()).map(str::to_owned)
 }
 
 /// Names of the shipped groups of tables.

@@ -1,6 +1,6 @@
 //! Where words go: data to stdout, talk and progress to stderr. Colour only underlines what the words say already.
 //!
-//! `anstream` strips colour when the stream is no terminal or NO_COLOR is set; the progress line exists only on a
+//! `anstream` strips colour when the stream is no terminal or `NO_COLOR` is set; the progress line exists only on a
 //! terminal.
 
 use crate::failure::OutputClosed;
@@ -33,43 +33,51 @@ impl Printer {
     }
 
     /// Data: text for stdout, ending its line.
-    pub(crate) fn data(&self, text: impl AsRef<str>) -> anyhow::Result<()> {
+    #[expect(
+        clippy::unused_self,
+        reason = "data, too, goes through the printer, so that there is one place to look"
+    )]
+    pub(crate) fn data(self, text: impl AsRef<str>) -> anyhow::Result<()> {
         let mut stdout = anstream::stdout().lock();
         let text = text.as_ref().trim_end_matches('\n');
-        writeln!(stdout, "{text}").and_then(|()| stdout.flush()).map_err(|error| match error.kind() {
-            ErrorKind::BrokenPipe => anyhow::Error::new(OutputClosed),
-            _ => anyhow::Error::new(error).context("could not write to stdout"),
+        writeln!(stdout, "{text}").and_then(|()| stdout.flush()).map_err(|error| {
+            if error.kind() == ErrorKind::BrokenPipe {
+                anyhow::Error::new(OutputClosed)
+            } else {
+                anyhow::Error::new(error).context("could not write to stdout")
+            }
         })
     }
 
     /// One JSON object a line.
-    pub(crate) fn json(&self, value: &impl serde::Serialize) -> anyhow::Result<()> {
+    pub(crate) fn json(self, value: &impl serde::Serialize) -> anyhow::Result<()> {
         self.data(serde_json::to_string(value)?)
     }
 
     /// Talk: what happens.
-    pub(crate) fn say(&self, text: impl AsRef<str>) {
+    pub(crate) fn say(self, text: impl AsRef<str>) {
         if self.verbosity >= Verbosity::Normal {
             to_stderr(text.as_ref());
         }
     }
 
     /// Talk for those who asked for it.
-    pub(crate) fn detail(&self, text: impl AsRef<str>) {
+    pub(crate) fn detail(self, text: impl AsRef<str>) {
         if self.verbosity >= Verbosity::Verbose {
             to_stderr(text.as_ref());
         }
     }
 
     /// Something that goes on although it deserves attention.
-    pub(crate) fn warn(&self, text: impl AsRef<str>) {
+    pub(crate) fn warn(self, text: impl AsRef<str>) {
         if self.verbosity >= Verbosity::Normal {
             to_stderr(&format!("{} {}", "warning:".yellow().bold(), text.as_ref()));
         }
     }
 
-    /// An error with its causes, then its hints.
-    pub(crate) fn error(&self, error: &anyhow::Error) {
+    /// An error with its causes, then its hints. Also when all else is quiet.
+    #[expect(clippy::unused_self, reason = "all words go through the printer")]
+    pub(crate) fn error(self, error: &anyhow::Error) {
         let mut messages = crate::failure::messages(error).into_iter();
         to_stderr(&format!("{} {}", "error:".red().bold(), messages.next().unwrap_or_default()));
         for cause in messages {
@@ -81,12 +89,12 @@ impl Printer {
     }
 
     /// A next step outside of an error.
-    pub(crate) fn hint(&self, text: impl AsRef<str>) {
+    pub(crate) fn hint(self, text: impl AsRef<str>) {
         self.say(format!("{} {}", "hint:".cyan().bold(), text.as_ref()));
     }
 
     /// A progress line; hidden where nobody watches.
-    pub(crate) fn progress(&self, total: usize, what: &'static str) -> ProgressBar {
+    pub(crate) fn progress(self, total: usize, what: &'static str) -> ProgressBar {
         let bar = ProgressBar::with_draw_target(Some(total as u64), ProgressDrawTarget::hidden());
         if self.verbosity >= Verbosity::Normal && std::io::stderr().is_terminal() {
             bar.set_draw_target(ProgressDrawTarget::stderr_with_hz(8));

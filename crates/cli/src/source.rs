@@ -68,18 +68,16 @@ pub(crate) fn find(target: &str, path: Option<&Path>) -> anyhow::Result<Record> 
     if file.exists() {
         return only(file);
     }
-    match hand::find(target) {
-        Some(arena) => hand_record(&arena),
-        None => {
-            let names = hand::all().into_iter().map(|arena| arena.name).collect::<Vec<_>>();
-            let mut error = InputError::new(format!("there is no file and no hand-written arena `{target}`"))
-                .hint("name the folder too: `astra arenas show ID FOLDER`");
-            if let Some(nearest) = crate::settings::nearest(target, names.into_iter()) {
-                error = error.hint(format!("did you mean `{nearest}`?"));
-            }
-            Err(error.into())
-        }
+    if let Some(arena) = hand::find(target) {
+        return hand_record(&arena);
     }
+    let mut error = InputError::new(format!("there is no file and no hand-written arena `{target}`"))
+        .hint("name the folder too: `astra arenas show ID FOLDER`");
+    let all = hand::all();
+    if let Some(nearest) = crate::settings::nearest(target, all.iter().map(|arena| arena.name)) {
+        error = error.hint(format!("did you mean `{nearest}`?"));
+    }
+    Err(error.into())
 }
 
 /// The only arena at a path.

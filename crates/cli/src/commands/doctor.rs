@@ -41,7 +41,7 @@ struct Python {
 
 #[derive(Debug, Serialize)]
 struct Layer {
-    layer: String,
+    name: String,
     enforced: bool,
     why_not: Option<String>,
 }
@@ -102,7 +102,7 @@ fn diagnose(context: &Context) -> Diagnosis {
     };
     for layer in &engine.protections().layers {
         diagnosis.protections.push(Layer {
-            layer: layer.layer.clone(),
+            name: layer.layer.clone(),
             enforced: layer.missing.is_none(),
             why_not: layer.missing.clone(),
         });
@@ -199,7 +199,7 @@ fn describe(diagnosis: &Diagnosis) -> String {
     }
     for layer in &diagnosis.protections {
         let state = layer.why_not.as_ref().map_or("enforced".to_owned(), |why| format!("MISSING: {why}"));
-        lines.push(format!("  {}: {state}", layer.layer));
+        lines.push(format!("  {}: {state}", layer.name));
     }
     if !diagnosis.calls.is_empty() {
         lines.push("a warm call".to_owned());
@@ -207,7 +207,7 @@ fn describe(diagnosis: &Diagnosis) -> String {
     for call in &diagnosis.calls {
         match (call.wall_us, call.cpu_us) {
             (Some(wall), Some(cpu)) => {
-                lines.push(format!("  {}: {wall} µs, of which {cpu} µs CPU in the worker", call.class))
+                lines.push(format!("  {}: {wall} µs, of which {cpu} µs CPU in the worker", call.class));
             }
             _ => lines.push(format!("  {}: FAILS: {}", call.class, call.error.as_deref().unwrap_or("?"))),
         }

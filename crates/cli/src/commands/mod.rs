@@ -31,6 +31,8 @@ fn run_arenas(command: ArenasCommand, context: &Context) -> anyhow::Result<ExitS
         ArenasCommand::Solve(arguments) => arenas::solve::run(&arguments, context),
         ArenasCommand::Import(arguments) => arenas::import::run(&arguments, context),
         ArenasCommand::Export(arguments) => arenas::export::run(&arguments, context),
+        ArenasCommand::Prove(arguments) => arenas::prove::run(&arguments, context),
+        ArenasCommand::Bench(arguments) => arenas::bench::run(&arguments, context),
         ArenasCommand::Stats(arguments) => arenas::stats::run(&arguments, context),
     }
 }

@@ -15,13 +15,11 @@ pub(super) fn layer(layers: &Layers) -> Result<Vec<Entry>, SettingsError> {
     let Some(file) = file else { return Ok(Vec::new()) };
     let bytes =
         std::fs::read(&file).map_err(|source| SettingsError::Unreadable { path: file.clone(), source })?;
-    let text = String::from_utf8(bytes).map_err(|error| SettingsError::BadFile {
-        line: 1 + error.as_bytes()[..error.utf8_error().valid_up_to()]
-            .iter()
-            .filter(|b| **b == b'\n')
-            .count(),
-        path: file.clone(),
-        message: "the file is not valid UTF-8".to_owned(),
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let valid = error.utf8_error().valid_up_to();
+        let before = String::from_utf8_lossy(&error.as_bytes()[..valid]);
+        let message = "the file is not valid UTF-8".to_owned();
+        SettingsError::BadFile { line: line_of(&before, valid), path: file.clone(), message }
     })?;
     let table = DeTable::parse(&text).map_err(|error| SettingsError::BadFile {
         path: file.clone(),
@@ -63,5 +61,5 @@ impl Reader<'_> {
 }
 
 fn line_of(text: &str, offset: usize) -> usize {
-    1 + text.as_bytes().iter().take(offset).filter(|byte| **byte == b'\n').count()
+    1 + text.get(..offset).unwrap_or(text).matches('\n').count()
 }

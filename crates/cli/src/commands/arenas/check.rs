@@ -42,16 +42,14 @@ pub(crate) fn run(arguments: &CheckArguments, context: &Context) -> anyhow::Resu
     let interrupt = Interrupt::install()?;
     let records: Vec<Result<StoredArena, StoreError>> = read_arenas(&arguments.path)?.collect();
     let (_engine, gatekeeper) = gatekeeper(context)?;
-    let gated = match &arguments.out {
-        Some(out) => publish(arguments, out, &records, &gatekeeper, &interrupt, context)?,
-        None => {
-            let bar = context.printer.progress(records.len(), "checking");
-            let work = |record: &Result<StoredArena, StoreError>| judge(&gatekeeper, record);
-            let gated =
-                parallel::map(&records, context.settings.threads, interrupt.flag(), work, |_| bar.inc(1));
-            bar.finish_and_clear();
-            gated
-        }
+    let gated = if let Some(out) = &arguments.out {
+        publish(arguments, out, &records, &gatekeeper, &interrupt, context)?
+    } else {
+        let bar = context.printer.progress(records.len(), "checking");
+        let work = |record: &Result<StoredArena, StoreError>| judge(&gatekeeper, record);
+        let gated = parallel::map(&records, context.settings.threads, interrupt.flag(), work, |_| bar.inc(1));
+        bar.finish_and_clear();
+        gated
     };
     if arguments.write {
         write_back(&arguments.path, &records, &gated, context)?;

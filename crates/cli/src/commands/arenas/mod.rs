@@ -1,5 +1,6 @@
 //! The verbs of `astra arenas`.
 
+pub(crate) mod bench;
 pub(crate) mod check;
 pub(crate) mod explain;
 pub(crate) mod export;
@@ -7,6 +8,7 @@ pub(crate) mod import;
 pub(crate) mod new;
 pub(crate) mod play;
 mod play_input;
+pub(crate) mod prove;
 pub(crate) mod show;
 pub(crate) mod solve;
 pub(crate) mod stats;

@@ -150,12 +150,11 @@ impl Game<'_> {
     }
 
     fn end(&self, episode: &Episode, answer: Option<String>) -> anyhow::Result<ExitStatus> {
-        let (messages, stop) = match answer {
-            Some(text) => (vec![Message::answer(text)], Stop::Answered),
-            None => {
-                self.say("left without an answer")?;
-                (Vec::new(), Stop::TurnLimit)
-            }
+        let (messages, stop) = if let Some(text) = answer {
+            (vec![Message::answer(text)], Stop::Answered)
+        } else {
+            self.say("left without an answer")?;
+            (Vec::new(), Stop::TurnLimit)
         };
         let log = episode.log();
         let score = episode.finish(&messages, &stop)?;

@@ -116,13 +116,10 @@ mod tests {
     }
 
     fn arguments(line: &str) -> Json {
-        match parse_line(line, &tool()).unwrap() {
-            Line::Call { name, arguments } => {
-                assert_eq!(name, "find");
-                serde_json::from_str(&arguments).unwrap()
-            }
-            other => panic!("{other:?} is no call"),
-        }
+        let parsed = parse_line(line, &tool()).unwrap();
+        let Line::Call { name, arguments } = parsed else { panic!("{parsed:?} is no call") };
+        assert_eq!(name, "find");
+        serde_json::from_str(&arguments).unwrap()
     }
 
     #[test]

@@ -1,0 +1,146 @@
+//! From tables to arenas, and quickstart.
+
+use crate::world::{World, bytes_under};
+use serde_json::Value as Json;
+
+#[test]
+fn the_same_seed_writes_the_same_bytes_whatever_the_threads() {
+    let world = World::new().unwrap();
+    for (out, threads) in [("one", "1"), ("two", "3")] {
+        let arguments = [
+            "envs",
+            "from-tables",
+            "chemistry",
+            "--count",
+            "6",
+            "--seed",
+            "5",
+            "--out",
+            out,
+            "--threads",
+            threads,
+        ];
+        world.run(&arguments).unwrap().expect_code(0).unwrap();
+    }
+    // Progress notes may stand in the order of work; what is read later may not differ.
+    let artefacts = |out: &str| -> Vec<(String, Vec<u8>)> {
+        let files = bytes_under(&world.path(out)).unwrap();
+        files.into_iter().filter(|(name, _)| !name.starts_with(".stage")).collect()
+    };
+    assert_eq!(artefacts("one"), artefacts("two"));
+    assert!(artefacts("one").iter().any(|(name, _)| name == "part-00000.jsonl"));
+    let solved = world
+        .run(&["arenas", "solve", "one", "--policy", "oracle", "--json"])
+        .unwrap()
+        .expect_code(0)
+        .unwrap();
+    assert_eq!(solved.last_json().unwrap()["f1"], 1.0);
+}
+
+#[test]
+fn more_arenas_continue_where_fewer_ended() {
+    let world = World::new().unwrap();
+    let run = |count: &str, out: &str, resume: bool| {
+        let mut arguments = vec!["envs", "from-tables", "chemistry", "--count", count, "--out", out];
+        if resume {
+            arguments.push("--resume");
+        }
+        world.run(&arguments).unwrap()
+    };
+    run("2", "grown", false).expect_code(0).unwrap();
+    let refused = run("4", "grown", false).expect_code(1).unwrap();
+    assert!(refused.stderr.contains("--resume"), "{}", refused.stderr);
+    run("4", "grown", true).expect_code(0).unwrap();
+    run("4", "whole", false).expect_code(0).unwrap();
+    assert_eq!(world.read("grown/part-00000.jsonl").unwrap(), world.read("whole/part-00000.jsonl").unwrap());
+    let other = world
+        .run(&[
+            "envs",
+            "from-tables",
+            "chemistry",
+            "--count",
+            "4",
+            "--out",
+            "grown",
+            "--seed",
+            "9",
+            "--resume",
+        ])
+        .unwrap()
+        .expect_code(1)
+        .unwrap();
+    assert!(other.stderr.contains("settings.seed"), "{}", other.stderr);
+}
+
+#[test]
+fn tables_that_do_not_exist_name_the_shipped_ones() {
+    let world = World::new().unwrap();
+    let said = world.run(&["envs", "from-tables", "chemisty", "--out", "x"]).unwrap().expect_code(1).unwrap();
+    assert!(said.stderr.contains("shipped groups: chemistry"), "{}", said.stderr);
+    std::fs::create_dir(world.path("bad")).unwrap();
+    world.write("bad/towns.csv", "id,name,id\n1,a,2\n").unwrap();
+    let said = world.run(&["envs", "from-tables", "bad", "--out", "x"]).unwrap().expect_code(1).unwrap();
+    assert!(said.stderr.contains("towns.csv:1: column `id`"), "{}", said.stderr);
+    let said =
+        world.run(&["envs", "from-tables", "chemistry", "--explain-schema"]).unwrap().expect_code(0).unwrap();
+    assert!(said.stdout.contains("elements: ") && said.stdout.contains(" -> elements"), "{}", said.stdout);
+}
+
+#[test]
+fn quickstart_writes_a_summary_and_a_report_that_stands_alone() {
+    let world = World::new().unwrap();
+    let arguments = ["quickstart", "--out", "run", "--count", "8"];
+    let said = world.run(&arguments).unwrap().expect_code(0).unwrap();
+    assert!(said.stdout.contains("oracle") && said.stdout.contains("report.html"), "{}", said.stdout);
+    let summary: Json = serde_json::from_str(&world.read("run/summary.json").unwrap()).unwrap();
+    let policies = &summary["policies"];
+    for policy in ["oracle", "null", "random", "default", "dump"] {
+        for field in ["f1", "recall", "precision", "calls", "n"] {
+            assert!(policies[policy][field].is_number(), "{policy}.{field}: {policies}");
+        }
+    }
+    assert_eq!((&policies["oracle"]["f1"], &policies["null"]["f1"]), (&Json::from(1.0), &Json::from(0.0)));
+    assert_eq!(summary["funnel"]["accepted"], 8);
+    let page = world.read("run/report.html").unwrap();
+    assert!(page.contains("One episode") && page.contains("→"), "the conversation is missing");
+    assert!(!page.contains("http://") && !page.contains("https://") && !page.contains("<script"));
+    let before = bytes_under(&world.path("run")).unwrap();
+    std::fs::remove_file(world.path("run/report.html")).unwrap();
+    world.run(&["report", "run"]).unwrap().expect_code(0).unwrap();
+    assert_eq!(world.read("run/report.html").unwrap(), page);
+    world.run(&arguments).unwrap().expect_code(0).unwrap();
+    assert_eq!(bytes_under(&world.path("run")).unwrap(), before, "running again changes nothing");
+    let said = world.run(&["report", "absent"]).unwrap().expect_code(1).unwrap();
+    assert!(said.stderr.contains("summary.json") && said.stderr.contains("hint: "), "{}", said.stderr);
+}
+
+#[test]
+fn ctrl_c_ends_cleanly_and_resume_gives_the_bytes_of_an_unbroken_run() {
+    use std::process::{Command, Stdio};
+    let world = World::new().unwrap();
+    let arguments = ["envs", "from-tables", "chemistry", "--count", "12", "--out", "broken"];
+    let mut child = Command::new(env!("CARGO_BIN_EXE_astra"))
+        .args(arguments)
+        .args(["--accept-missing-protections", "--threads", "1"])
+        .current_dir(world.path("."))
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // Interrupted as soon as the first arena stands on disk; by then the handler is installed.
+    let part = world.path("broken/part-00000.jsonl");
+    while std::fs::metadata(&part).map_or(0, |part| part.len()) == 0 && child.try_wait().unwrap().is_none() {
+        std::thread::yield_now();
+    }
+    let _ = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    let output = child.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(130), "{said}");
+    assert!(said.contains("--resume"), "{said}");
+    assert!(!world.path("broken/manifest.json").exists());
+    let resume = [&arguments[..], &["--resume"]].concat();
+    world.run(&resume).unwrap().expect_code(0).unwrap();
+    let whole = ["envs", "from-tables", "chemistry", "--count", "12", "--out", "whole"];
+    world.run(&whole).unwrap().expect_code(0).unwrap();
+    assert_eq!(world.read("broken/part-00000.jsonl").unwrap(), world.read("whole/part-00000.jsonl").unwrap());
+}

@@ -1,0 +1,11 @@
+//! The binary driven as a person drives it: what it prints, what it exits with, what it leaves on disk.
+//!
+//! Everything here starts real Python in the real sandbox; nothing asserts on time.
+
+mod arenas;
+mod envs;
+mod frame;
+mod garbage;
+mod play;
+mod published;
+mod world;
