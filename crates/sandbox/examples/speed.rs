@@ -1,7 +1,7 @@
 //! CPU time of one warm call, host and worker together, in both isolation classes; then what a session costs.
 #![expect(clippy::print_stdout, reason = "an example that prints its measurements")]
 
-use astra_sandbox::{EngineOptions, Isolation, Program, PythonEngine, ToolEngine, ToolSource};
+use astra_sandbox::{DataFile, EngineOptions, Isolation, Program, PythonEngine, ToolEngine, ToolSource};
 use std::time::{Duration, Instant};
 
 const CODE: &str = r#"
@@ -26,6 +26,30 @@ def order_status(order_id, verbose=False):
 fn own_cpu() -> Duration {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
     Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0))
+}
+
+/// Memory of sessions that are each of a program of their own, with 8 KiB of data.
+fn distinct(engine: &PythonEngine, count: u64) -> Result<(), Box<dyn std::error::Error>> {
+    let before = engine.statistics().resident_bytes;
+    let rows: Vec<String> =
+        (0..160).map(|row| format!("{{\"id\":{row},\"name\":\"entry number {row}\"}}")).collect();
+    let json: std::sync::Arc<[u8]> = format!("[{}]", rows.join(",")).into_bytes().into();
+    let mut opened = Vec::new();
+    for number in 0..count {
+        let code = format!("NUMBER = {number}\n{CODE}");
+        let isolation = Isolation::Shared;
+        let tool =
+            ToolSource { name: "status".into(), code: code.into(), entry: "order_status".into(), isolation };
+        let data = vec![DataFile { name: "rows".into(), json: json.clone() }];
+        opened.push(engine.open(&engine.load(&Program { tools: vec![tool], data, state: None })?, number)?);
+    }
+    let grown = engine.statistics().resident_bytes.saturating_sub(before);
+    println!(
+        "{count} sessions of distinct programs, {} bytes of data each: {} KiB each",
+        json.len(),
+        grown / 1024 / count
+    );
+    Ok(())
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -81,5 +105,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             grown / 1024 / count as u64,
         );
     }
+    distinct(&engine, 1000)?;
     Ok(())
 }

@@ -406,7 +406,7 @@ class _Gate(ast.NodeTransformer):
         attribute, value = node.attr, node.value
         if attribute == "__class__" and loads:
             return self._wrapped("__astra_type__", self.visit(value))
-        is_super = isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id == "super"
+        is_super = self._is_super(value)
         is_base = isinstance(value, ast.Name) and (
             (value.id in _BUILTIN_BASES and value.id not in self.names.bound)
             or (self.names.bound.get(value.id) == 1 and attribute in self.names.classes.get(value.id, ())))
@@ -420,8 +420,22 @@ class _Gate(ast.NodeTransformer):
         node.value = self.visit(value)
         return node
 
+    def _is_super(self, value):
+        """`super()`, or `super(C, x)` with a class of this source: Python checks then that `x` is one of it."""
+        if not (isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id == "super"):
+            return False
+        if value.keywords or "super" in self.names.bound:
+            return False
+        first = value.args[0] if len(value.args) == 2 else None
+        own = isinstance(first, ast.Name) and first.id in self.names.classes and self.names.bound.get(first.id) == 1
+        return not value.args or own
+
     def visit_Call(self, node):
         function = node.func
+        if isinstance(function, ast.Name) and function.id == "hasattr" and len(node.args) == 2:
+            name = getattr(node.args[1], "value", None)
+            if isinstance(name, str) and name.startswith("_"):
+                self.refuse(node, "`hasattr` of a private name")
         if isinstance(function, ast.Name) and function.id == "type" and "type" not in self.names.bound:
             if len(node.args) != 1 or node.keywords or isinstance(node.args[0], ast.Starred):
                 self.refuse(node, "`type` with three arguments")

@@ -211,6 +211,8 @@ def setup(world):
     _refused.update(kind for kind in kinds if isinstance(kind, enum.EnumMeta))
     _refused.update((_Function, dataclasses.Field, functools._lru_cache_wrapper, functools.partial,
                      functools.cached_property))
+    # Aliases such as `Literal[1]` pass what is set on them to what they stand for.
+    _refused.update(kind for kind in kinds if kind.__module__ == "typing")
     # Singletons that facades hand out: all sessions hold the same one.
     _refused.update(type(value) for facade in _facades.values() for value in vars(facade).values()
                     if type(value).__flags__ & _HEAP and not isinstance(value, type))

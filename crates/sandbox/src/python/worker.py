@@ -377,6 +377,7 @@ def main(settings, role, end):
     signal.signal(signal.SIGALRM, worker.limits.on_alarm)
     extra = settings["shared_bytes"] if role == "s" else settings["memory_bytes"]
     report, base = _astra_lockdown.lock(settings, extra)
+    sys.setrecursionlimit(settings["recursion"])
     sys.stdout, sys.stderr = worker.output, _Sink()
     sys.stdin = None
     hello = _astra_values.result_text({"enforced": report, "base": base}).encode()
