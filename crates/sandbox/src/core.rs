@@ -10,9 +10,9 @@ use crate::{
     CallOutcome, EngineOptions, EngineStatistics, ErrorKind, Program, PythonInfo, SandboxError, ToolError,
 };
 use serde_json::{Map, Value};
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 /// Memory that one call may leave behind in a shared worker before its program becomes private.
@@ -46,7 +46,10 @@ pub(crate) struct Slot {
     pub(crate) sessions: usize,
     pub(crate) calls: u32,
     pub(crate) recycled: u32,
-    pub(crate) loaded: HashSet<u64>,
+    /// Programs that its worker holds.
+    pub(crate) loaded: HashMap<u64, Weak<Loaded>>,
+    /// Size of `loaded` at which it is looked through.
+    pub(crate) sweep_at: usize,
     /// Address space that its worker may use at the moment.
     pub(crate) room: u64,
 }

@@ -9,6 +9,7 @@ use crate::session::{Body, Place, Session, hash_reply};
 use crate::worker::{Lost, Worker};
 use crate::zygote::Role;
 use crate::{ErrorKind, SandboxError};
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -113,12 +114,13 @@ impl Core {
     pub(crate) fn open_in(&self, slot: &mut Slot, session: &Session) -> Result<(), (SandboxError, Fate)> {
         let died = |lost: Lost| (SandboxError::Worker { doing: "opening", reason: lost.message }, Fate::Died);
         self.make_room(slot).map_err(died)?;
+        sweep(slot).map_err(died)?;
         let Some(worker) = slot.worker.as_mut() else { return Ok(()) };
         let key = session.program.0.key;
-        if !slot.loaded.contains(&key) {
+        if let Entry::Vacant(place) = slot.loaded.entry(key) {
             let load = session.program.0.load_request().map_err(Fate::lives)?;
             check_loaded(worker.request(&load), session)?;
-            slot.loaded.insert(key);
+            place.insert(Arc::downgrade(&session.program.0));
         }
         check_opened(worker.request(&open_request(session)), session)?;
         // What opening took is not to be charged to the next call.
@@ -243,6 +245,22 @@ impl Core {
             }
         }
     }
+}
+
+/// Takes programs that nobody holds any more out of a worker, whenever it holds twice as many as after the last time.
+fn sweep(slot: &mut Slot) -> Result<(), Lost> {
+    if slot.loaded.len() < slot.sweep_at.max(256) {
+        return Ok(());
+    }
+    let Some(worker) = slot.worker.as_mut() else { return Ok(()) };
+    let dropped: Vec<u64> =
+        slot.loaded.iter().filter(|(_, held)| held.strong_count() == 0).map(|(&key, _)| key).collect();
+    for key in dropped {
+        worker.request(&format!("\"op\":\"unload\",\"program\":{key}"))?;
+        slot.loaded.remove(&key);
+    }
+    slot.sweep_at = slot.loaded.len() * 2;
+    Ok(())
 }
 
 /// Brings the pool of private workers back to its size, beside whoever took one.
