@@ -58,7 +58,7 @@ pub(crate) fn assemble(
     if (0..tools.len()).any(|at| tools[..at].iter().any(|tool| tool.doc.name == tools[at].doc.name)) {
         return Err("two tools have the same name".into());
     }
-    let english = English { group, plan };
+    let english = English::new(group, plan, draw);
     let request = english.request(draw);
     if let Some(leak) = leak(&request, &values, &tools) {
         return Err(leak);

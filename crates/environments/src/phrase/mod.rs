@@ -4,10 +4,13 @@
 //! composed from noun phrases (`the density of the element that the isotope Au-198 belongs to`), which refer to a named
 //! row either in full or, after it was introduced, by a pronoun. Other languages are other modules over the same plan.
 
+mod frame;
+
 use crate::draw::Draw;
 use crate::plan::{Combine, Filter, FilterValue, Plan, Read, Step};
 use crate::routes::End;
-use crate::tables::{Column, Kind, TableGroup, article};
+use crate::tables::{Column, Kind, TableGroup};
+use frame::{Opening, Topic};
 
 /// How the named row is referred to.
 #[derive(Clone, Copy)]
@@ -22,8 +25,19 @@ enum Start {
 
 /// A writer for one plan.
 pub(crate) struct English<'a> {
-    pub(crate) group: &'a TableGroup,
-    pub(crate) plan: &'a Plan,
+    group: &'a TableGroup,
+    plan: &'a Plan,
+    style: Style,
+}
+
+/// Turns of phrase that stay the same through one request.
+struct Style {
+    /// What is said of rows that are counted.
+    recorded: &'static str,
+    /// How two named rows are joined.
+    pairing: usize,
+    /// How a row's parent is named.
+    relation: usize,
 }
 
 /// What is asked for, in the forms that sentences need.
@@ -34,24 +48,28 @@ struct Wanted {
     question: String,
 }
 
-impl English<'_> {
+impl<'a> English<'a> {
+    pub(crate) fn new(group: &'a TableGroup, plan: &'a Plan, draw: &mut Draw) -> Self {
+        let recorded = ["on record", "listed", "on file", "registered", "in the records"];
+        let style = Style {
+            recorded: recorded[draw.below(recorded.len())],
+            pairing: draw.below(3),
+            relation: draw.below(3),
+        };
+        Self { group, plan, style }
+    }
+
     /// The user's message.
     pub(crate) fn request(&self, draw: &mut Draw) -> String {
-        let core = match self.plan.combine {
-            Combine::Only if draw.percent(30) => (self.introduced(draw), true),
-            Combine::Only => (ask(&self.wanted(Start::Full(0)), draw), false),
-            Combine::Which { larger } => (self.which(larger, draw), false),
-            Combine::Difference => (self.difference(draw), false),
-            Combine::Total => (self.total(draw), false),
-            Combine::Each => (self.each(draw), false),
+        let (core, opening) = match self.plan.combine {
+            Combine::Only if draw.percent(30) => (self.introduced(draw), Opening::Introduced),
+            Combine::Only => (ask(&self.wanted(Start::Full(0)), draw), Opening::Direct),
+            Combine::Which { larger } => (self.which(larger, draw), Opening::Direct),
+            Combine::Difference => (self.difference(draw), Opening::Direct),
+            Combine::Total => (self.total(draw), Opening::Direct),
+            Combine::Each => (self.each(draw), Opening::Direct),
         };
-        let (core, introduced) = core;
-        match draw.below(10) {
-            // A sentence that introduces the row is background enough.
-            0..6 if !introduced => format!("{} {core}", self.background(draw)),
-            4..9 => format!("{core} {}", self.purpose(draw)),
-            _ => core,
-        }
+        frame::around(&core, opening, &Topic { noun: self.noun(), title: &self.group.title }, draw)
     }
 
     /// What one step finds out, as a question of its own.
@@ -89,7 +107,18 @@ impl English<'_> {
 
     /// "the isotopes Au-198 and Ag-107"
     fn pair(&self) -> String {
-        format!("the {} {} and {}", self.noun().plural, self.label(0), self.label(1))
+        let (a, b, noun) = (self.label(0), self.label(1), self.noun());
+        match self.style.pairing {
+            0 => format!("the {} {a} and {b}", noun.plural),
+            1 => format!("the two {} {a} and {b}", noun.plural),
+            _ => format!("the {0} {a} and the {0} {b}", noun.singular),
+        }
+    }
+
+    /// The same in plural, where "each of" or "which of" stands before it.
+    fn both(&self) -> String {
+        let two = if self.style.pairing == 0 { "" } else { "two " };
+        format!("the {two}{} {} and {}", self.noun().plural, self.label(0), self.label(1))
     }
 
     /// The row after the first `hops` links, where a clause follows: "the element of the isotope Au-198".
@@ -118,7 +147,11 @@ impl English<'_> {
         match (hops, link.belongs, start) {
             (1, true, Start::Each) => format!("the {} each belongs to", link.role),
             (1, true, Start::It) => format!("the {} it belongs to", link.role),
-            (1, true, Start::Full(_)) => format!("the {} that {before} belongs to", link.role),
+            (1, true, Start::Full(_)) => match self.style.relation {
+                0 => format!("the {} of {before}", link.role),
+                1 => format!("the {} to which {before} belongs", link.role),
+                _ => format!("the {} that {before} belongs to", link.role),
+            },
             (1, false, Start::It) => format!("its {}", link.role),
             _ => format!("the {} of {before}", link.role),
         }
@@ -133,9 +166,9 @@ impl English<'_> {
         match &self.plan.end {
             End::Count { link, .. } => {
                 let children = self.children(*link, self.plan.filter.as_ref());
-                let place = self.last_place(start);
-                let object = format!("how many {children} are on record for {place}");
-                Wanted { question: format!("how many {children} are on record for {place}"), object }
+                let (place, recorded) = (self.last_place(start), self.style.recorded);
+                let object = format!("how many {children} are {recorded} for {place}");
+                Wanted { question: format!("how many {children} are {recorded} for {place}"), object }
             }
             End::Field(column) => {
                 let table = &self.group.tables[self.plan.end_table(self.group)];
@@ -175,7 +208,8 @@ impl English<'_> {
         let place = self.last_place(Start::Each);
         match &self.plan.end {
             End::Count { link, .. } => {
-                format!("number of {} on record for {place}", self.children(*link, self.plan.filter.as_ref()))
+                let children = self.children(*link, self.plan.filter.as_ref());
+                format!("number of {children} {} for {place}", self.style.recorded)
             }
             End::Field(column) => {
                 let phrase = measured(&self.group.tables[self.plan.end_table(self.group)].columns[*column]);
@@ -217,7 +251,7 @@ impl English<'_> {
     }
 
     fn which(&self, larger: bool, draw: &mut Draw) -> String {
-        let (more, rank) = self.comparatives(larger);
+        let more = self.comparative(larger);
         let (a, b) = (self.label(0), self.label(1));
         let (noun, nouns) = (&self.noun().singular, &self.noun().plural);
         let direct = self.plan.path.hops.is_empty();
@@ -226,52 +260,65 @@ impl English<'_> {
             End::Count { .. } | End::Field(_) => None,
         };
         if let Some(children) = counted {
-            let more = if larger { "more" } else { "fewer" };
-            return match draw.below(3) {
-                0 => format!("Which {noun} has {more} {children} on record, {a} or {b}?"),
+            let (more, recorded) = (if larger { "more" } else { "fewer" }, self.style.recorded);
+            return match draw.below(5) {
+                0 => format!("Which {noun} has {more} {children} {recorded}, {a} or {b}?"),
                 1 => format!(
-                    "Do we have {more} {children} on record for the {noun} {a} or for the {noun} {b}?"
+                    "Are there {more} {children} {recorded} for the {noun} {a} or for the {noun} {b}?"
                 ),
-                _ => format!("Of {}, which one has {more} {children} on record?", self.pair()),
+                2 => format!("Of {}, which one has {more} {children} {recorded}?", self.both()),
+                3 => format!(
+                    "Find out whether the {noun} {a} or the {noun} {b} has {more} {children} {recorded}."
+                ),
+                _ => format!("I'm after the {noun} with {more} {children} {recorded}: {a} or {b}?"),
             };
         }
         let measure = self.measure();
         if direct {
-            return match draw.below(4) {
+            return match draw.below(6) {
                 0 => format!("Which {noun} has the {more} {measure}, {a} or {b}?"),
                 1 => format!("Between the {nouns} {a} and {b}, which one has the {more} {measure}?"),
                 2 => format!("Tell me whether {a} or {b} is the {noun} with the {more} {measure}."),
-                _ => format!("I have to choose the {noun} with the {more} {measure}: is it {a} or {b}?"),
+                3 => format!("I have to choose the {noun} with the {more} {measure}: is it {a} or {b}?"),
+                4 => format!("Does the {noun} {a} or the {noun} {b} have the {more} {measure}?"),
+                _ => format!("Of {}, I need the one with the {more} {measure}.", self.both()),
             };
         }
-        match draw.below(3) {
-            0 => format!("Compare {} by the {measure}, and tell me which one ranks {rank}.", self.pair()),
+        match draw.below(6) {
+            0 => format!("Compare {} by the {measure}, and tell me which one ranks {more}.", self.pair()),
             1 => format!("Going by the {measure}, does the {noun} {a} or the {noun} {b} come out {more}?"),
-            _ => format!("Which of {} comes out {more} if you go by the {measure}?", self.pair()),
+            2 => format!("Which of {} comes out {more} if you go by the {measure}?", self.both()),
+            3 => format!("Rank {} by the {measure}; which one is {more}?", self.pair()),
+            4 => format!("Of {}, which one comes {more} by the {measure}?", self.both()),
+            _ => format!("I have to put {} in order by the {measure}. Which one is {more}?", self.pair()),
         }
     }
 
-    fn comparatives(&self, larger: bool) -> (&'static str, &'static str) {
+    /// "higher" and the like, by what the compared values are.
+    fn comparative(&self, larger: bool) -> &'static str {
         let column = match self.plan.end {
             End::Field(column) => Some(&self.group.tables[self.plan.end_table(self.group)].columns[column]),
             End::Count { .. } => None,
         };
-        let in_time = column
-            .is_some_and(|column| column.kind == Kind::Date || column.words.split(' ').any(|w| w == "year"));
+        let in_time = column.is_some_and(|column| {
+            column.kind == Kind::Date || column.words.split(' ').any(|word| word == "year")
+        });
         match (in_time, larger) {
-            (true, true) => ("later", "later"),
-            (true, false) => ("earlier", "earlier"),
-            (false, true) => ("higher", "higher"),
-            (false, false) => ("lower", "lower"),
+            (true, true) => "later",
+            (true, false) => "earlier",
+            (false, true) => "higher",
+            (false, false) => "lower",
         }
     }
 
     fn difference(&self, draw: &mut Draw) -> String {
         let (pair, measure) = (self.pair(), self.measure());
-        match draw.below(4) {
+        match draw.below(6) {
             0 => format!("By how much do {pair} differ in the {measure}?"),
             1 => format!("How far apart are {pair} in the {measure}?"),
             2 => format!("I need the difference in {measure} between {pair}."),
+            3 => format!("What is the difference between {pair} in the {measure}?"),
+            4 => format!("Please subtract the lower {measure} from the higher one, for {pair}."),
             _ => format!("Could you work out the gap between {pair} in the {measure}?"),
         }
     }
@@ -280,10 +327,12 @@ impl English<'_> {
         let pair = self.pair();
         if let (End::Count { link, .. }, true) = (&self.plan.end, self.plan.path.hops.is_empty()) {
             let children = self.children(*link, self.plan.filter.as_ref());
-            return match draw.below(3) {
-                0 => format!("How many {children} are on record for {pair} together?"),
+            let recorded = self.style.recorded;
+            return match draw.below(4) {
+                0 => format!("How many {children} are {recorded} for {pair} together?"),
                 1 => format!("Taking {pair} together, how many {children} do the records hold?"),
-                _ => format!("I need one combined figure: the {children} on record for {pair}."),
+                2 => format!("What is the combined number of {children} {recorded} for {pair}?"),
+                _ => format!("I need one combined figure: the {children} {recorded} for {pair}."),
             };
         }
         let measure = self.measure();
@@ -305,10 +354,13 @@ impl English<'_> {
         {
             let role = &link.role;
             if self.plan.path.hops.len() == 1 && link.belongs {
-                return match draw.below(3) {
+                let both = self.both();
+                return match draw.below(5) {
                     0 => format!("Which {role} do {pair} each belong to?"),
-                    1 => format!("Tell me which {role} each of {pair} belongs to."),
-                    _ => format!("I need the {role} that goes with each of {pair}."),
+                    1 => format!("Tell me which {role} each of {both} belongs to."),
+                    2 => format!("Could you sort out which {role} each of {both} belongs to?"),
+                    3 => format!("What I'm missing is the {role} for each of {both}."),
+                    _ => format!("I need the {role} that goes with each of {both}."),
                 };
             }
             let before = self.place(Start::Each, self.plan.path.hops.len() - 1);
@@ -320,60 +372,21 @@ impl English<'_> {
         }
         let measure = self.measure();
         if self.plan.path.hops.is_empty() && !matches!(self.plan.end, End::Count { .. }) {
-            return match draw.below(4) {
+            return match draw.below(6) {
                 0 => format!("What {measure} do {pair} have?"),
                 1 => format!("Please give me the {measure} of {pair}."),
                 2 => format!("I'd like to set {pair} side by side by {measure}; what are the two values?"),
+                3 => format!("I need the {measure} for {pair}."),
+                4 => format!("Can you tell me the {measure} of {pair}?"),
                 _ => format!("Could you look up the {measure} for {pair}?"),
             };
         }
-        match draw.below(3) {
+        match draw.below(5) {
             0 => format!("For {pair}, look up the {measure}."),
             1 => format!("Could you give me the {measure}, for {pair}?"),
+            2 => format!("I need the {measure}, for {pair}."),
+            3 => format!("Would you mind looking up the {measure}, for {pair}?"),
             _ => format!("I'd like to see {pair} side by side: what is the {measure}?"),
-        }
-    }
-
-    /// A sentence before the request.
-    fn background(&self, draw: &mut Draw) -> String {
-        let (noun, title) = (self.noun(), &self.group.title);
-        match draw.below(14) {
-            0 => format!("I'm preparing a short handout about {title}."),
-            1 => format!("A colleague asked me something about {title}, and I don't want to guess."),
-            2 => format!(
-                "We're updating our reference sheet on {}, and one entry is still blank.",
-                noun.plural
-            ),
-            3 => format!("I'm collecting material on {title} for a quiz night."),
-            4 => format!("My notes on {} have a gap.", noun.plural),
-            5 => "I'm proofreading an article and want to be sure of one detail.".to_owned(),
-            6 => format!("I'm cleaning up a spreadsheet of {}.", noun.plural),
-            7 => format!("For a talk about {title} I need one more fact."),
-            8 => format!("My daughter is doing a school project on {title}."),
-            9 => "I promised a reader an answer by tonight.".to_owned(),
-            10 => format!("We had an argument at lunch about {title}."),
-            11 => format!("I'm writing the caption for a figure about {}.", noun.plural),
-            12 => format!(
-                "I'm checking {} {} entry that somebody else filled in.",
-                article(&noun.singular),
-                noun.singular
-            ),
-            _ => "I'm filling in the last cell of a table.".to_owned(),
-        }
-    }
-
-    /// A sentence after the request.
-    fn purpose(&self, draw: &mut Draw) -> String {
-        let title = &self.group.title;
-        match draw.below(8) {
-            0 => "It's for a report that goes out this afternoon.".to_owned(),
-            1 => "I want to quote it, so please go by the records.".to_owned(),
-            2 => format!("I'm writing a short text about {title}."),
-            3 => "Somebody told me from memory, and I'd rather check.".to_owned(),
-            4 => "I'd like to put it on a slide.".to_owned(),
-            5 => "No need for background, the result is enough.".to_owned(),
-            6 => "It settles a bet.".to_owned(),
-            _ => format!("It goes into an overview of {title}."),
         }
     }
 }
