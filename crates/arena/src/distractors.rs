@@ -7,15 +7,14 @@
 //!    the value of one of the arena's goals for the gold arguments.
 
 use crate::arena::{Arena, ArenaError, Runtime, properties};
-use crate::call::readable;
 use crate::embed::{Embedder, cosine};
 use crate::episode::below;
-use crate::gold::{GoldReplay, gold_for_seed};
+use crate::gates::answering_distractor;
+use crate::gold::gold_for_seed;
 use crate::published::UNKNOWN_DOMAIN;
-use astra_protocol::{ContentId, GoalKind, seeded_rng};
-use astra_sandbox::SandboxError;
+use astra_protocol::{ContentId, seeded_rng};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value as Json};
+use serde_json::Value as Json;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -233,7 +232,7 @@ impl DistractorPool {
                 let at = open.swap_remove(below(&mut rng, open.len()));
                 let tool = eligible[at];
                 if let Some(gold) = &gold
-                    && answers_a_goal(runtime, arena, gold, tool, seed)?
+                    && answering_distractor(runtime, arena, gold, (&tool.home, &tool.name), seed)?.is_some()
                 {
                     excluded.answers_goal += 1;
                     continue;
@@ -335,37 +334,6 @@ fn description(arena: &Arena, name: &str) -> String {
         let _ = write!(text, "\n{name} {about}");
     }
     text
-}
-
-/// Whether the tool, called with the gold arguments that its schema has, returns the value of a goal anywhere.
-/// Its results have paths of their own, so the goal's path decides nothing here.
-fn answers_a_goal(
-    runtime: &Runtime,
-    arena: &Arena,
-    gold: &GoldReplay,
-    tool: &PoolTool,
-    seed: u64,
-) -> Result<bool, SandboxError> {
-    let Some(compiled) = tool.home.compiled(&tool.name) else { return Ok(false) };
-    for goal in &arena.spec().goals {
-        let GoalKind::Returns { value, gold: Some(id), .. } = &goal.kind else { continue };
-        let Some(wanted) = gold.arguments(id) else { continue };
-        let arguments: Map<String, Json> = properties(&compiled.schema)
-            .filter_map(|(name, _)| Some((name.clone(), wanted.get(name)?.clone())))
-            .collect();
-        if !compiled.problems(&arguments).is_empty() {
-            continue;
-        }
-        let session = runtime.engine().open(&tool.home.loaded, seed)?;
-        let outcome = runtime.engine().call(&session, &tool.name, &arguments);
-        runtime.engine().close(session);
-        if let (_, Ok(result)) = readable(&outcome?)
-            && value.contained_in(&result)
-        {
-            return Ok(true);
-        }
-    }
-    Ok(false)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //!
 //! Ten checks, each of which can refuse an arena on its own. Nothing is believed that can be measured: gold calls are
 //! replayed, wrong arguments are tried, replays are repeated under other hash seeds and episode seeds. Measuring
-//! happens once ([`measure`]); most gates are then pure judgements over what was measured.
+//! happens once (`measure.rs`); most gates are then pure judgements over what was measured.
 
 mod dependency;
 mod determinism;
@@ -23,6 +23,8 @@ use std::sync::Arc;
 pub use probes::{default_calls, dump_calls, random_call};
 
 pub(crate) use measure::Measurements;
+pub(crate) use oracle::answering_distractor;
+pub(crate) use schema::is_code_failure;
 
 /// The gates, in the order they are reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

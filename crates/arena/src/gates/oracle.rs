@@ -7,6 +7,7 @@ use crate::call::{CallRecord, CallStatus, readable};
 use crate::episode::{EpisodeOptions, FinalTurn, score};
 use crate::gold::GoldReplay;
 use astra_protocol::{GoalKind, Score, Stop, ToolCall};
+use astra_sandbox::SandboxError;
 use serde_json::{Map, Value as Json};
 use std::sync::Arc;
 
@@ -27,7 +28,7 @@ pub(crate) fn gold_earns_one(
         failures.extend(shortfall(runtime, arena, &measured.replay, 0)?);
     }
     for (home, name) in distractors {
-        failures.extend(answering_distractor(runtime, arena, &measured.replay, home, name)?);
+        failures.extend(answering_distractor(runtime, arena, &measured.replay, (home, name), 0)?);
     }
     Ok(failures)
 }
@@ -107,14 +108,15 @@ pub(crate) fn log_of(replay: &GoldReplay) -> Vec<CallRecord> {
         .collect()
 }
 
-/// Why a distractor may not stand beside this arena: called with a goal's gold arguments, it says the goal's value.
+/// Why a distractor may not stand beside this arena: called with a goal's gold arguments, it says the goal's value
+/// anywhere in its result (the goal's path is another tool's).
 pub(crate) fn answering_distractor(
     runtime: &Runtime,
     arena: &Arena,
     replay: &GoldReplay,
-    home: &Arc<Arena>,
-    name: &str,
-) -> Result<Option<String>, ArenaError> {
+    (home, name): (&Arc<Arena>, &str),
+    seed: u64,
+) -> Result<Option<String>, SandboxError> {
     let Some(tool) = home.compiled(name) else { return Ok(None) };
     for goal in &arena.spec.goals {
         let GoalKind::Returns { value, gold: Some(id), .. } = &goal.kind else { continue };
@@ -125,7 +127,7 @@ pub(crate) fn answering_distractor(
         if !tool.problems(&known).is_empty() {
             continue;
         }
-        let session = runtime.engine().open(&home.loaded, 0)?;
+        let session = runtime.engine().open(&home.loaded, seed)?;
         let outcome = runtime.engine().call(&session, name, &known);
         runtime.engine().close(session);
         if let (_, Ok(result)) = readable(&outcome?)

@@ -7,12 +7,12 @@
 use super::guess::guess_value;
 use super::{PublishedError, PublishedRow, read_published};
 use crate::arena::{ArenaError, Runtime};
+use crate::gates::is_code_failure;
 use astra_protocol::value::text::is_cjk;
 use astra_protocol::{
     ARENA_VERSION, ArenaSpec, ArenaTool, Comparator, Evidence, Goal, GoalKind, IsolationClass, Message,
     Provenance, Value, topology_of,
 };
-use astra_sandbox::SandboxError;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
 use std::path::Path;
@@ -123,21 +123,10 @@ fn load_failure(runtime: &Runtime, spec: &ArenaSpec) -> Result<Option<String>, A
     });
     match opened {
         Ok(()) => Ok(None),
-        Err(ArenaError::Sandbox(error)) => match error {
-            SandboxError::Compile { .. }
-            | SandboxError::EntryMissing { .. }
-            | SandboxError::Body { .. }
-            | SandboxError::Input { .. } => Ok(Some(format!("code does not load: {error}"))),
-            SandboxError::PythonMissing { .. }
-            | SandboxError::PythonTooOld { .. }
-            | SandboxError::PythonUnusable { .. }
-            | SandboxError::ProtectionMissing { .. }
-            | SandboxError::UnknownTool { .. }
-            | SandboxError::RebuildMismatch { .. }
-            | SandboxError::ForeignSession
-            | SandboxError::Worker { .. }
-            | SandboxError::System { .. } => Err(error.into()),
-        },
+        Err(ArenaError::Sandbox(error)) if is_code_failure(&error) => {
+            Ok(Some(format!("code does not load: {error}")))
+        }
+        Err(ArenaError::Sandbox(error)) => Err(error.into()),
         Err(error @ (ArenaError::Spec(_) | ArenaError::Schema { .. } | ArenaError::MissingData { .. })) => {
             Ok(Some(error.to_string()))
         }

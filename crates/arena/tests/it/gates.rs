@@ -306,7 +306,7 @@ fn robust_refuses_crashes_and_host_paths() {
             a,
             "wanted = name.strip().lower()",
             "wanted = name.strip().lower()\n    while len(name) > 150 or name == \"x\":\n        pass",
-        )
+        );
     });
     let endless = endless.unwrap();
     assert!(

@@ -110,12 +110,11 @@ fn numbers_in(token: &str) -> impl Iterator<Item = String> + '_ {
 
 /// Length and power of an exponent at the start of `rest`: `e-6`, `×10^-6`, `x10-6`, `*10**-6`.
 fn exponent(rest: &str) -> Option<(usize, i32)> {
-    let after = match rest.strip_prefix('e') {
-        Some(after) => after,
-        None => {
-            let after = rest.strip_prefix(['×', 'x', '*'])?.strip_prefix("10")?;
-            after.strip_prefix("**").or_else(|| after.strip_prefix('^')).unwrap_or(after)
-        }
+    let after = if let Some(after) = rest.strip_prefix('e') {
+        after
+    } else {
+        let after = rest.strip_prefix(['×', 'x', '*'])?.strip_prefix("10")?;
+        after.strip_prefix("**").or_else(|| after.strip_prefix('^')).unwrap_or(after)
     };
     let sign = usize::from(after.starts_with(['-', '+']));
     let digits = after[sign..].bytes().take_while(u8::is_ascii_digit).count();
