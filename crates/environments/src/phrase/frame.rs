@@ -27,12 +27,15 @@ pub(super) fn around(core: &str, opening: Opening, topic: &Topic, draw: &mut Dra
     if draw.percent(25) {
         sentences.push(greeting(draw).to_owned());
     }
-    if draw.percent(if opening == Opening::Direct { 60 } else { 15 }) {
+    let explained = draw.percent(if opening == Opening::Direct { 60 } else { 15 });
+    if explained {
         sentences.push(background(topic, draw));
     }
     sentences.push(core.to_owned());
     if draw.percent(40) {
-        sentences.push(purpose(topic, draw));
+        // Two of the purposes name the subject, which a background has mostly done.
+        let named = if explained { 0 } else { PURPOSES_THAT_NAME };
+        sentences.push(purpose(topic, draw.below(PLAIN_PURPOSES + named)));
     }
     if draw.percent(20) {
         sentences.push(thanks(draw).to_owned());
@@ -84,24 +87,27 @@ fn background(topic: &Topic, draw: &mut Draw) -> String {
     }
 }
 
-fn purpose(topic: &Topic, draw: &mut Draw) -> String {
-    let title = topic.title;
-    match draw.below(14) {
-        0 => "It's for a report that goes out this afternoon.".to_owned(),
-        1 => "I want to quote it, so please go by the records.".to_owned(),
-        2 => format!("I'm writing a short text about {title}."),
-        3 => "Somebody told me from memory, and I'd rather check.".to_owned(),
-        4 => "I'd like to put it on a slide.".to_owned(),
-        5 => "No need for an explanation, the result is enough.".to_owned(),
-        6 => "It settles a bet.".to_owned(),
-        7 => format!("It goes into an overview of {title}."),
-        8 => "I'd rather not rely on what I remember.".to_owned(),
-        9 => "One line is enough.".to_owned(),
-        10 => "Our printed edition is out of date, so please look it up afresh.".to_owned(),
-        11 => "I'll pass it on to the person who asked.".to_owned(),
-        12 => "The meeting starts in ten minutes.".to_owned(),
-        _ => "Please use what our system says, even if it looks odd.".to_owned(),
-    }
+const PLAIN_PURPOSES: usize = 12;
+const PURPOSES_THAT_NAME: usize = 2;
+
+fn purpose(topic: &Topic, which: usize) -> String {
+    let plain = match which {
+        0 => "It's for a report that goes out this afternoon.",
+        1 => "I want to quote it, so please go by the records.",
+        2 => "Somebody told me from memory, and I'd rather check.",
+        3 => "I'd like to put it on a slide.",
+        4 => "No need for an explanation, the result is enough.",
+        5 => "It settles a bet.",
+        6 => "I'd rather not rely on what I remember.",
+        7 => "One line is enough.",
+        8 => "Our printed edition is out of date, so please look it up afresh.",
+        9 => "I'll pass it on to the person who asked.",
+        10 => "The meeting starts in ten minutes.",
+        11 => "Please use what our system says, even if it looks odd.",
+        12 => return format!("I'm writing a short text about {}.", topic.title),
+        _ => return format!("It goes into an overview of {}.", topic.title),
+    };
+    plain.to_owned()
 }
 
 fn thanks(draw: &mut Draw) -> &'static str {

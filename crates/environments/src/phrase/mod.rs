@@ -316,8 +316,8 @@ impl<'a> English<'a> {
         match draw.below(6) {
             0 => format!("By how much do {pair} differ in the {measure}?"),
             1 => format!("How far apart are {pair} in the {measure}?"),
-            2 => format!("I need the difference in {measure} between {pair}."),
-            3 => format!("What is the difference between {pair} in the {measure}?"),
+            2 => format!("For {pair}, I need the difference in the {measure}."),
+            3 => format!("What is the difference in the {measure}, for {pair}?"),
             4 => format!("Please subtract the lower {measure} from the higher one, for {pair}."),
             _ => format!("Could you work out the gap between {pair} in the {measure}?"),
         }
