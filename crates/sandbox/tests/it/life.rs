@@ -140,6 +140,28 @@ fn two_thousand_sessions_with_kills_leave_nothing() {
 }
 
 #[test]
+fn threads_share_an_engine_and_meet_only_their_own_sessions() {
+    let engine = engine().unwrap();
+    let programs =
+        [stateful(&engine, Isolation::Shared).unwrap(), stateful(&engine, Isolation::Private).unwrap()];
+    let expected = steps(&engine, &engine.open(&programs[0], 4).unwrap(), 0, 12).unwrap();
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..6)
+            .map(|number| {
+                let (engine, program) = (&engine, &programs[number % 2]);
+                scope.spawn(move || {
+                    let session = engine.open(program, 4).unwrap();
+                    steps(engine, &session, 0, 12).unwrap()
+                })
+            })
+            .collect();
+        for worker in workers {
+            assert_eq!(worker.join().unwrap(), expected);
+        }
+    });
+}
+
+#[test]
 fn a_closed_engine_leaves_no_process() {
     let engine = engine().unwrap();
     let loaded = stateful(&engine, Isolation::Private).unwrap();
