@@ -1,10 +1,10 @@
 //! Garbage in: the message names file, line and field, the other records are still judged, the exit code is 1.
 
-use crate::world::{Said, World};
+use crate::world::{Result, Said, World};
 use serde_json::{Value as Json, json};
 
-fn check(world: &World, name: &str) -> Said {
-    world.run(&["arenas", "check", name]).unwrap().expect_code(1).unwrap()
+fn check(world: &World, name: &str) -> Result<Said> {
+    world.run(&["arenas", "check", name])?.expect_code(1)
 }
 
 #[test]
@@ -14,7 +14,7 @@ fn an_unknown_field_is_named_and_the_other_lines_are_judged() {
     let mut odd = good.clone();
     odd["extra"] = json!(1);
     world.write_lines("x.jsonl", &[good.clone(), odd, good]).unwrap();
-    let said = check(&world, "x.jsonl");
+    let said = check(&world, "x.jsonl").unwrap();
     assert!(said.stdout.contains("x.jsonl:2: field `extra`"), "{}", said.stdout);
     assert!(said.stdout.contains("2 of 3 arenas pass every gate"), "{}", said.stdout);
     assert!(said.stderr.contains("hint: "), "{}", said.stderr);
@@ -25,13 +25,16 @@ fn a_truncated_file_and_bytes_that_are_no_text_are_named_by_line() {
     let world = World::new().unwrap();
     let good = world.good_arena().unwrap().to_string();
     world.write("cut.jsonl", format!("{good}\n{}", &good[..good.len() / 3])).unwrap();
-    assert!(check(&world, "cut.jsonl").stdout.contains("cut.jsonl:2: line 2 is cut off"));
+    assert!(check(&world, "cut.jsonl").unwrap().stdout.contains("cut.jsonl:2: line 2 is cut off"));
     world.write("bytes.jsonl", [good.as_bytes(), b"\n{\"a\": \"\xff\"}\n"].concat()).unwrap();
     assert!(
-        check(&world, "bytes.jsonl").stdout.contains("bytes.jsonl:2: byte 8 of the line is not valid UTF-8")
+        check(&world, "bytes.jsonl")
+            .unwrap()
+            .stdout
+            .contains("bytes.jsonl:2: byte 8 of the line is not valid UTF-8")
     );
     world.write("empty.jsonl", "").unwrap();
-    assert!(check(&world, "empty.jsonl").stdout.contains("empty.jsonl:1: the file is empty"));
+    assert!(check(&world, "empty.jsonl").unwrap().stdout.contains("empty.jsonl:1: the file is empty"));
 }
 
 #[test]
@@ -51,7 +54,7 @@ fn wrong_types_and_contradictions_are_named_by_field() {
             None => bad[&pointer[1..]] = value,
         }
         world.write_lines("bad.jsonl", &[bad]).unwrap();
-        let said = check(&world, "bad.jsonl");
+        let said = check(&world, "bad.jsonl").unwrap();
         assert!(
             said.stdout.contains("bad.jsonl:1: ") && said.stdout.contains(expected),
             "{pointer}: {}",
@@ -97,7 +100,7 @@ fn paths_that_hold_no_arenas_say_so() {
     std::fs::create_dir(world.path("nothing")).unwrap();
     world.write("notes.txt", "x").unwrap();
     for path in ["absent", "nothing", "notes.txt"] {
-        let said = check(&world, path);
+        let said = check(&world, path).unwrap();
         assert!(said.stderr.starts_with("error: ") && said.stderr.contains(path), "{}", said.stderr);
         assert!(said.stderr.contains("hint: "), "{}", said.stderr);
     }

@@ -1,14 +1,18 @@
 //! Time: warm calls, cold tools, sessions, resets, and a fresh process per call, in interleaved rounds.
 
 use super::cases::Case;
-use super::{Effort, ProcessResult, Quantiles};
+use super::{Effort, ProcessResult, Quantiles, processes};
 use crate::Context;
 use crate::engine::options;
 use anyhow::Context as _;
 use astra_sandbox::{EngineOptions, Isolation, Program, PythonEngine, PythonInfo, Session, ToolEngine};
 use serde_json::Value as Json;
+use std::collections::BTreeMap;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
+
+/// Tools named as the slowest.
+const SLOWEST: usize = 5;
 
 /// What a class costs, without memory.
 #[derive(Debug)]
@@ -16,6 +20,7 @@ pub(super) struct ClassCost {
     pub(super) isolation: Isolation,
     pub(super) cpu_us: f64,
     pub(super) wall: Quantiles,
+    pub(super) slowest: Vec<(String, f64)>,
     pub(super) one_core: f64,
     pub(super) two_cores: f64,
     pub(super) cold_start_ms: f64,
@@ -37,6 +42,8 @@ struct Gathered<'a> {
     cases: &'a [Case],
     cpu_us: Vec<f64>,
     wall: Vec<f64>,
+    /// Tool → wall time and number of its calls.
+    by_tool: BTreeMap<String, (f64, f64)>,
     one_core: Vec<f64>,
     two_cores: Vec<f64>,
     cold_start_ms: Vec<f64>,
@@ -56,6 +63,7 @@ pub(super) fn measure(
             cases,
             cpu_us: Vec::new(),
             wall: Vec::new(),
+            by_tool: BTreeMap::new(),
             one_core: Vec::new(),
             two_cores: Vec::new(),
             cold_start_ms: Vec::new(),
@@ -69,7 +77,7 @@ pub(super) fn measure(
             class.round(effort, context)?;
             bar.inc(1);
         }
-        let (cpu, walls) = processes(all, python)?;
+        let (cpu, walls) = fresh_processes(all, python)?;
         process_cpu.push(cpu);
         process_wall.extend(walls);
         bar.inc(1);
@@ -107,6 +115,13 @@ impl Gathered<'_> {
         let calls = walls.len() as f64;
         self.cpu_us.push(spent.as_secs_f64() * 1e6 / calls);
         self.one_core.push(calls / elapsed.as_secs_f64());
+        let names = std::iter::repeat_n(&sessions, effort.passes).flatten();
+        let names = names.flat_map(|(_, case)| case.calls.iter().map(|_| &case.name));
+        for (name, wall) in names.zip(&walls) {
+            let (sum, count) = self.by_tool.entry(name.clone()).or_default();
+            *sum += wall;
+            *count += 1.0;
+        }
         self.wall.extend(walls);
         drop(sessions);
         drop(one);
@@ -163,6 +178,7 @@ impl Gathered<'_> {
             isolation: self.isolation,
             cpu_us: median(&mut self.cpu_us),
             wall: quantiles(&mut self.wall),
+            slowest: slowest(&self.by_tool),
             one_core: median(&mut self.one_core),
             two_cores: median(&mut self.two_cores),
             cold_start_ms: median(&mut self.cold_start_ms),
@@ -171,6 +187,14 @@ impl Gathered<'_> {
             reset: quantiles(&mut reset),
         })
     }
+}
+
+/// The tools whose calls take longest, with their mean wall time: a mean over tools is mostly theirs.
+fn slowest(by_tool: &BTreeMap<String, (f64, f64)>) -> Vec<(String, f64)> {
+    let mut means: Vec<_> = by_tool.iter().map(|(name, (sum, count))| (name.clone(), sum / count)).collect();
+    means.sort_by(|a, b| b.1.total_cmp(&a.1));
+    means.truncate(SLOWEST);
+    means
 }
 
 fn first_answer(engine: &PythonEngine, case: &Case, program: &Program) -> anyhow::Result<()> {
@@ -213,7 +237,7 @@ fn cpu_time(engine: &PythonEngine) -> Duration {
     let clock = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
     let own =
         Duration::new(u64::try_from(clock.tv_sec).unwrap_or(0), u32::try_from(clock.tv_nsec).unwrap_or(0));
-    own + engine.statistics().pids.iter().filter_map(|pid| scheduled(*pid)).sum::<Duration>()
+    own + processes::of(engine).into_iter().filter_map(scheduled).sum::<Duration>()
 }
 
 /// Time that a single-threaded process was on a CPU, to the nanosecond.
@@ -223,7 +247,7 @@ fn scheduled(pid: u32) -> Option<Duration> {
 }
 
 /// One fresh process for the first call of each tool: CPU microseconds a call, and the wall time of each.
-fn processes(cases: &[Case], python: &PythonInfo) -> anyhow::Result<(f64, Vec<f64>)> {
+fn fresh_processes(cases: &[Case], python: &PythonInfo) -> anyhow::Result<(f64, Vec<f64>)> {
     let before = children_cpu()?;
     let mut walls = Vec::new();
     for case in cases {

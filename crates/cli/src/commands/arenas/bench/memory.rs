@@ -1,6 +1,7 @@
 //! Memory of open episodes: every one of another arena, with its own code and 8 KiB of data of its own.
 
 use super::cases::Case;
+use super::processes;
 use crate::Context;
 use crate::engine::options;
 use astra_sandbox::{DataFile, EngineOptions, Isolation, PythonEngine, ToolEngine};
@@ -47,7 +48,7 @@ pub(super) fn measure(
         // The workers are up and have served one session.
         engine.close(engine.open(&engine.load(&case.program(isolation, None))?, 0)?);
     }
-    let baseline = (proportional(&engine), status_kib("self", "VmRSS:"));
+    let baseline = (proportional(&engine), own());
     let mut open = Vec::new();
     let mut measured = Vec::new();
     let most = counts.last().copied().unwrap_or(0);
@@ -88,7 +89,7 @@ fn data(seed: usize) -> Vec<u8> {
 fn look(engine: &PythonEngine, episodes: usize, baseline: (Option<u64>, Option<u64>)) -> Memory {
     let over = |now: Option<u64>, before: Option<u64>| Some(now?.saturating_sub(before?) as f64);
     let sandbox = over(proportional(engine), baseline.0);
-    let host = over(status_kib("self", "VmRSS:"), baseline.1);
+    let host = over(own(), baseline.1);
     Memory {
         episodes,
         sandbox_mib: sandbox.map(|kib| kib / 1024.0),
@@ -97,21 +98,29 @@ fn look(engine: &PythonEngine, episodes: usize, baseline: (Option<u64>, Option<u
     }
 }
 
-/// Proportional set size of the sandbox's processes in KiB: pages that they share are counted once in all.
+/// Proportional set size of the sandbox's processes in KiB: pages that they share are counted once in all. `None`
+/// where the kernel does not let us look.
 fn proportional(engine: &PythonEngine) -> Option<u64> {
-    let pids = engine.statistics().pids;
-    let alive = pids.iter().filter(|pid| std::path::Path::new(&format!("/proc/{pid}")).exists());
-    alive.map(|pid| field_kib(&format!("/proc/{pid}/smaps_rollup"), "Pss:")).sum()
+    let mut sum = 0;
+    for pid in processes::of(engine) {
+        match std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")) {
+            // A process that has ended since, or waits to be collected, holds no memory.
+            Ok(text) => sum += kib(&text, "Pss:").unwrap_or(0),
+            Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => return None,
+            Err(_) => {}
+        }
+    }
+    Some(sum)
 }
 
-fn status_kib(pid: &str, field: &str) -> Option<u64> {
-    field_kib(&format!("/proc/{pid}/status"), field)
+/// Resident memory of this process.
+fn own() -> Option<u64> {
+    kib(&std::fs::read_to_string("/proc/self/status").ok()?, "VmRSS:")
 }
 
-fn field_kib(path: &str, field: &str) -> Option<u64> {
-    let text = std::fs::read_to_string(path).ok()?;
-    let line = text.lines().find(|line| line.starts_with(field))?;
-    line.split_whitespace().nth(1)?.parse().ok()
+/// `FIELD   123 kB` in a file of `/proc`.
+fn kib(text: &str, field: &str) -> Option<u64> {
+    text.lines().find(|line| line.starts_with(field))?.split_whitespace().nth(1)?.parse().ok()
 }
 
 #[cfg(test)]

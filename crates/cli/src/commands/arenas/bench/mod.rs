@@ -6,6 +6,7 @@
 mod cases;
 mod cost;
 mod memory;
+mod processes;
 mod stopping;
 
 use crate::Context;
@@ -71,6 +72,8 @@ struct ClassResult {
     ratio_to_process: f64,
     cpu_us_per_call: f64,
     call_wall_us: Quantiles,
+    /// Tools with the longest calls, with the mean wall time of each in microseconds.
+    slowest_tools: Vec<(String, f64)>,
     /// Warm calls a second, one thread and one worker.
     calls_per_s_one_core: f64,
     /// Warm calls a second, two threads and two workers.
@@ -167,6 +170,7 @@ fn finish(
         ratio_to_process: calls_per_cpu_s / process.calls_per_cpu_s,
         cpu_us_per_call: cost.cpu_us,
         call_wall_us: cost.wall,
+        slowest_tools: cost.slowest.clone(),
         calls_per_s_one_core: cost.one_core,
         calls_per_s_two_cores: cost.two_cores,
         cold_start_ms: cost.cold_start_ms,
@@ -207,6 +211,9 @@ fn describe(shared: &ClassResult, private: &ClassResult, process: ProcessResult)
     row("reset, µs", &|class| both(class.reset_us), none());
     row("worst time from limit to stopped, ms", &|class| format!("{:.0}", class.limit_to_stopped_ms), none());
     let mut lines = vec![table.to_string()];
+    let slowest: Vec<String> =
+        shared.slowest_tools.iter().map(|(tool, us)| format!("{tool} {us:.0} µs")).collect();
+    lines.push(format!("the slowest tools, mean of a call: {}", slowest.join(", ")));
     for (name, class) in [("shared", shared), ("private", private)] {
         for memory in &class.memory {
             lines.push(format!("{name}: {memory}"));
