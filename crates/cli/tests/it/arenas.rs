@@ -198,3 +198,28 @@ fn stats_count_topologies_and_values() {
     assert_eq!(counted["value_types"]["text"], 1);
     assert_eq!(counted["answerable"], json!({"yes": 2}));
 }
+
+#[test]
+fn distractors_are_mixed_in_and_how_they_were_chosen_is_written() {
+    let world = World::new().unwrap();
+    let mut lines = Vec::new();
+    for (at, hand) in ["buoy_reading", "freight_six_hops", "museum_crate"].iter().enumerate() {
+        let name = format!("arena{at}");
+        world.run(&["arenas", "new", &name, "--from", hand, "--out", "set"]).unwrap().expect_code(0).unwrap();
+        lines.push(name);
+    }
+    let arguments =
+        ["arenas", "solve", "set", "--policy", "oracle", "--distractors", "1,1,1", "--out", "run", "--json"];
+    let said = world.run(&arguments).unwrap().expect_code(0).unwrap();
+    assert_eq!(said.last_json().unwrap()["f1"], json!(1.0), "distractors do not disturb the oracle");
+    assert!(said.stderr.contains("warning: distractors: the pool has"), "{}", said.stderr);
+    let mixing = world.read("run/mixing.jsonl").unwrap();
+    assert_eq!(mixing.lines().count(), lines.len());
+    let first: Json = serde_json::from_str(mixing.lines().next().unwrap()).unwrap();
+    assert!(first["mixing"]["picks"][0]["cosine"].is_number(), "{first}");
+    let trace: Json =
+        serde_json::from_str(world.read("run/part-00000.jsonl").unwrap().lines().next().unwrap()).unwrap();
+    let offered = trace["tools"].as_array().unwrap();
+    let picks = first["mixing"]["picks"].as_array().unwrap();
+    assert!(picks.iter().all(|pick| offered.iter().any(|tool| tool["name"] == pick["tool"])), "{picks:?}");
+}

@@ -6,12 +6,13 @@ use crate::interrupt::Interrupt;
 use crate::playing::{PolicyNumbers, Stage, group_table, options};
 use crate::{engine, parallel, source};
 use astra_arena::Arena;
-use astra_arena::distractors::{BandCounts, DistractorPool, SMALL_POOL};
+use astra_arena::distractors::{BandCounts, DistractorPool, MixingReport};
 use astra_arena::embed::LexicalEmbedder;
 use astra_eval::{BuiltinPolicy, Played};
 use astra_store::{RecordWriter, RunFolder, RunSettings};
 use clap::Args;
 use serde_json::json;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -36,7 +37,7 @@ pub(crate) struct SolveArguments {
     /// Episodes an arena
     #[arg(long, value_name = "K", default_value_t = 1)]
     samples: usize,
-    /// Write traces (part-*.jsonl), scores and settings into this folder
+    /// Write traces (part-*.jsonl), scores, settings and how distractors were chosen into this folder
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Only the first N arenas
@@ -62,12 +63,6 @@ pub(crate) fn run(arguments: &SolveArguments, context: &Context) -> anyhow::Resu
     let engine = engine::start(context)?;
     let arenas = load(&records, &engine, context)?;
     let pool = bands.map(|_| DistractorPool::new(&arenas, Arc::new(LexicalEmbedder)));
-    if let Some(pool) = pool.as_ref().filter(|pool| pool.len() < SMALL_POOL) {
-        let size = pool.len();
-        context.printer.warn(format!(
-            "the pool of distractors has {size} tools; below {SMALL_POOL} its bands mean little"
-        ));
-    }
     let options = options(&context.settings, arguments.samples, bands);
     let stage = Stage {
         engine: &engine,
@@ -78,22 +73,14 @@ pub(crate) fn run(arguments: &SolveArguments, context: &Context) -> anyhow::Resu
     };
     let played = stage.play(&arenas, policy)?;
     let numbers = PolicyNumbers::of(&played);
+    let mixing = match (&pool, bands) {
+        (Some(pool), Some(bands)) => mixing(pool, bands, &played, &engine, context)?,
+        (Some(_) | None, _) => Vec::new(),
+    };
     if let Some(out) = &arguments.out {
-        write(out, policy, &played, arguments, context)?;
+        write(out, policy, &played, &mixing, arguments, context)?;
     }
-    context.printer.say(format!("{policy} over {} arenas; mean [95 % bootstrap interval]", arenas.len()));
-    if context.printer.json {
-        for group in &numbers.groups {
-            context.printer.json(group)?;
-        }
-        let all = &numbers.all;
-        context.printer.json(&json!({
-            "f1": all.f1, "recall": all.recall, "precision": all.precision, "calls": all.calls, "n": all.n,
-            "masked": all.masked, "intervals": all.intervals,
-        }))?;
-    } else {
-        context.printer.data(group_table(&numbers).to_string())?;
-    }
+    print(policy, &numbers, arenas.len(), context)?;
     warn_of_masked(&played, context);
     if interrupt.is_set() {
         context.printer.warn(format!(
@@ -104,6 +91,28 @@ pub(crate) fn run(arguments: &SolveArguments, context: &Context) -> anyhow::Resu
         return Ok(ExitStatus::Interrupted);
     }
     Ok(ExitStatus::Done)
+}
+
+fn print(
+    policy: BuiltinPolicy,
+    numbers: &PolicyNumbers,
+    arenas: usize,
+    context: &Context,
+) -> anyhow::Result<()> {
+    context.printer.say(format!("{policy} over {arenas} arenas; mean [95 % bootstrap interval]"));
+    if context.printer.json {
+        for group in &numbers.groups {
+            context.printer.json(group)?;
+        }
+        let all = &numbers.all;
+        context.printer.json(&json!({
+            "f1": all.f1, "recall": all.recall, "precision": all.precision, "calls": all.calls, "n": all.n,
+            "masked": all.masked, "intervals": all.intervals,
+        }))?;
+        Ok(())
+    } else {
+        context.printer.data(group_table(numbers).to_string())
+    }
 }
 
 /// Compiles arenas on all threads.
@@ -138,10 +147,34 @@ fn parse_bands(text: &str) -> anyhow::Result<BandCounts> {
     }
 }
 
+/// How each episode's distractors were chosen. A draw is a function of arena and episode seed, so it is made again.
+fn mixing(
+    pool: &DistractorPool,
+    bands: BandCounts,
+    played: &[Played],
+    engine: &engine::Engine,
+    context: &Context,
+) -> anyhow::Result<Vec<MixingReport>> {
+    let never = std::sync::atomic::AtomicBool::new(false);
+    let draw = |one: &Played| pool.sample(&engine.runtime, &one.arena, bands, one.trace.seed);
+    let drawn = parallel::map(played, context.settings.threads, &never, draw, |_| ());
+    let reports: Vec<MixingReport> =
+        drawn.into_iter().map(|mixing| Ok(mixing?.report)).collect::<anyhow::Result<_>>()?;
+    let mut warnings: BTreeMap<String, usize> = BTreeMap::new();
+    for warning in reports.iter().flat_map(MixingReport::warnings) {
+        *warnings.entry(warning).or_default() += 1;
+    }
+    for (warning, count) in warnings {
+        context.printer.warn(format!("distractors: {warning} (in {count} of {} episodes)", reports.len()));
+    }
+    Ok(reports)
+}
+
 fn write(
     out: &Path,
     policy: BuiltinPolicy,
     played: &[Played],
+    mixing: &[MixingReport],
     arguments: &SolveArguments,
     context: &Context,
 ) -> anyhow::Result<()> {
@@ -168,6 +201,13 @@ fn write(
         }))?;
     }
     scores.finish()?;
+    if !mixing.is_empty() {
+        let mut writer = RecordWriter::create(&folder.join("mixing.jsonl"))?;
+        for (one, report) in played.iter().zip(mixing) {
+            writer.write(&json!({"task": one.trace.task, "sample": one.sample, "mixing": report}))?;
+        }
+        writer.finish()?;
+    }
     let written = traces.finish()?;
     context.printer.say(format!("{written} traces in {}", out.display()));
     Ok(())
