@@ -6,7 +6,7 @@
 use crate::zygote::{Forked, Role, Zygote};
 use crate::{ErrorKind, Limits, SandboxError};
 use rustix::event::{PollFd, PollFlags};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
@@ -29,7 +29,7 @@ pub(crate) struct Reply<'a> {
     pub(crate) total: u64,
     #[serde(default)]
     pub(crate) cpu: u64,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "present")]
     pub(crate) result: Option<&'a RawValue>,
     #[serde(borrow, default)]
     pub(crate) report: Option<&'a RawValue>,
@@ -52,6 +52,11 @@ pub(crate) struct Reply<'a> {
 pub(crate) struct Lost {
     pub(crate) kind: ErrorKind,
     pub(crate) message: String,
+}
+
+/// A field that is there, `null` included: a tool that returns `None` has a result.
+fn present<'de: 'a, 'a, D: Deserializer<'de>>(field: D) -> Result<Option<&'a RawValue>, D::Error> {
+    <&'a RawValue>::deserialize(field).map(Some)
 }
 
 impl Lost {

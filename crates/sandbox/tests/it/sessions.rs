@@ -176,6 +176,17 @@ def show(what):
 }
 
 #[test]
+fn a_tool_that_only_prints_returns_null() {
+    let engine = engine().unwrap();
+    for class in CLASSES {
+        let loaded = load(&engine, "def say(word):\n    print(word)\n", &["say"], class).unwrap();
+        let session = engine.open(&loaded, 1).unwrap();
+        let outcome = call(&engine, &session, "say", r#"{"word": "hello"}"#).unwrap();
+        assert_eq!((outcome.result, outcome.stdout.as_str()), (Ok(json!(null)), "hello\n"), "{class:?}");
+    }
+}
+
+#[test]
 fn arguments_that_do_not_fit_are_told_apart_from_type_errors_inside() {
     let code = "def f(a, *, b=1):\n    return a + b\n";
     let engine = engine().unwrap();
