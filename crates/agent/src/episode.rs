@@ -94,13 +94,12 @@ fn record(trace: &mut Trace, answer: ToolAnswer) {
     trace.messages.push(Message::Tool { tool_call_id: answer.tool_call_id, content: answer.content });
 }
 
+/// A call keeps its id when it has one of its own; else it is numbered, past numbers that are taken.
 fn make_ids_unique(calls: &mut [ToolCall], used: &mut BTreeSet<String>) {
     for call in calls {
-        while call.id.is_empty() || used.contains(&call.id) {
-            call.id = format!("call_{}", used.len() + 1);
-            if used.contains(&call.id) {
-                call.id = format!("{}_{}", call.id, used.len());
-            }
+        if call.id.is_empty() || used.contains(&call.id) {
+            let numbered = (used.len() + 1..).map(|number| format!("call_{number}"));
+            call.id = numbered.into_iter().find(|id| !used.contains(id)).unwrap_or_default();
         }
         used.insert(call.id.clone());
     }
@@ -163,23 +162,16 @@ mod tests {
         let turn = Message::calls(vec![call("a", "f"), call("a", "flaky"), call("", "f")]);
         let trace = play(vec![Ok(turn), Ok(Message::answer("done"))], 8);
         assert_eq!(trace.stop, Stop::Answered);
-        let asked: Vec<String> = trace
-            .messages
-            .iter()
-            .filter_map(|m| match m {
-                Message::Assistant { tool_calls, .. } => Some(tool_calls.iter().map(|c| c.id.clone())),
-                _ => None,
-            })
-            .flatten()
-            .collect();
-        let answered: Vec<String> = trace
-            .messages
-            .iter()
-            .filter_map(|m| match m {
-                Message::Tool { tool_call_id, .. } => Some(tool_call_id.clone()),
-                _ => None,
-            })
-            .collect();
+        let (mut asked, mut answered) = (Vec::new(), Vec::new());
+        for message in &trace.messages {
+            match message {
+                Message::Assistant { tool_calls, .. } => {
+                    asked.extend(tool_calls.iter().map(|call| call.id.clone()))
+                }
+                Message::Tool { tool_call_id, .. } => answered.push(tool_call_id.clone()),
+                Message::System { .. } | Message::User { .. } => {}
+            }
+        }
         assert_eq!(asked, answered);
         assert_eq!(asked.iter().collect::<BTreeSet<_>>().len(), 3);
         assert_eq!(trace.injected.len(), 1);

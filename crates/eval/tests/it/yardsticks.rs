@@ -11,7 +11,11 @@ fn arenas() -> TestResult<Vec<Arc<Arena>>> {
     hand::all().iter().map(|arena| hand_written_arena(arena.name)).collect()
 }
 
-fn run(policy: BuiltinPolicy, options: &SolveOptions, pool: Option<&DistractorPool>) -> TestResult<Vec<Played>> {
+fn run(
+    policy: BuiltinPolicy,
+    options: &SolveOptions,
+    pool: Option<&DistractorPool>,
+) -> TestResult<Vec<Played>> {
     let stop = AtomicBool::new(false);
     let company = Company { pool, stop: &stop, on_done: &mut |_| {} };
     Ok(solve(&runtime(), &arenas()?, policy, options, company)?)
@@ -29,7 +33,7 @@ fn the_oracle_is_perfect_and_says_the_answer() {
 
 #[test]
 fn the_oracle_survives_injected_failures_and_distractors() {
-    let pool = DistractorPool::new(&arenas().unwrap(), Arc::new(LexicalEmbedder::default()));
+    let pool = DistractorPool::new(&arenas().unwrap(), Arc::new(LexicalEmbedder));
     let bands = Some(BandCounts { high: 2, medium: 2, low: 2 });
     let options = SolveOptions { failure_rate: 0.2, bands, seed: 3, ..SolveOptions::default() };
     let played = run(BuiltinPolicy::Oracle, &options, Some(&pool)).unwrap();
