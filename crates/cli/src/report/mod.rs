@@ -107,7 +107,8 @@ fn render(summary: &RunSummary) -> anyhow::Result<String> {
 }
 
 fn groups(summary: &RunSummary) -> Vec<GroupRow> {
-    let mut rows: BTreeMap<(String, usize), GroupRow> = BTreeMap::new();
+    // In the order of the policies' own groups, which go from simple to complex.
+    let mut rows: IndexMap<(String, usize), GroupRow> = IndexMap::new();
     for (at, numbers) in summary.policies.values().enumerate() {
         for group in &numbers.groups {
             let key = (group.topology.clone(), group.hops);

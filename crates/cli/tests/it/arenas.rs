@@ -223,3 +223,19 @@ fn distractors_are_mixed_in_and_how_they_were_chosen_is_written() {
     let picks = first["mixing"]["picks"].as_array().unwrap();
     assert!(picks.iter().all(|pick| offered.iter().any(|tool| tool["name"] == pick["tool"])), "{picks:?}");
 }
+
+#[test]
+fn write_rewrites_a_file_of_lines_whole_or_not_at_all() {
+    let world = World::new().unwrap();
+    let good = world.good_arena().unwrap();
+    world.write_lines("lines.jsonl", std::slice::from_ref(&good)).unwrap();
+    world.run(&["arenas", "check", "lines.jsonl", "--write"]).unwrap().expect_code(0).unwrap();
+    let measured: Json = serde_json::from_str(world.read("lines.jsonl").unwrap().trim()).unwrap();
+    assert_eq!(measured["evidence"]["gates"]["fuzz"], "passed");
+    assert_eq!(measured["prompt"], good["prompt"]);
+    let broken = format!("{good}\n{{\"not\": \"an arena\"}}\n");
+    world.write("broken.jsonl", &broken).unwrap();
+    let said = world.run(&["arenas", "check", "broken.jsonl", "--write"]).unwrap().expect_code(1).unwrap();
+    assert!(said.stderr.contains("left alone"), "{}", said.stderr);
+    assert_eq!(world.read("broken.jsonl").unwrap(), broken);
+}
