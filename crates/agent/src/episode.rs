@@ -166,7 +166,7 @@ mod tests {
         for message in &trace.messages {
             match message {
                 Message::Assistant { tool_calls, .. } => {
-                    asked.extend(tool_calls.iter().map(|call| call.id.clone()))
+                    asked.extend(tool_calls.iter().map(|call| call.id.clone()));
                 }
                 Message::Tool { tool_call_id, .. } => answered.push(tool_call_id.clone()),
                 Message::System { .. } | Message::User { .. } => {}

@@ -16,7 +16,7 @@ pub fn normalise(text: &str) -> String {
         }
         out.push_str(word);
     }
-    let trimmed = out.trim_matches(|c: char| matches!(c, '.' | '。' | '!' | ',' | ';' | '"' | '\''));
+    let trimmed = out.trim_matches(|c: char| matches!(c, ' ' | '.' | '。' | '!' | ',' | ';' | '"' | '\''));
     if trimmed.is_empty() { out } else { trimmed.to_owned() }
 }
 

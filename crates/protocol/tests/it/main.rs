@@ -1,4 +1,6 @@
-//! The published JSON Schema of arenas is what the code reads.
+//! The published JSON Schema of arenas is what the code reads; values hold what they promise on any text.
+
+mod values;
 
 use astra_protocol::ArenaSpec;
 use std::path::Path;
