@@ -19,6 +19,8 @@ const SLOWEST: usize = 5;
 pub(super) struct ClassCost {
     pub(super) isolation: Isolation,
     pub(super) cpu_us: f64,
+    /// Of which this process.
+    pub(super) host_us: f64,
     pub(super) wall: Quantiles,
     pub(super) slowest: Vec<(String, f64)>,
     pub(super) one_core: f64,
@@ -41,6 +43,7 @@ struct Gathered<'a> {
     isolation: Isolation,
     cases: &'a [Case],
     cpu_us: Vec<f64>,
+    host_us: Vec<f64>,
     wall: Vec<f64>,
     /// Tool → wall time and number of its calls.
     by_tool: BTreeMap<String, (f64, f64)>,
@@ -62,6 +65,7 @@ pub(super) fn measure(
             isolation: *isolation,
             cases,
             cpu_us: Vec::new(),
+            host_us: Vec::new(),
             wall: Vec::new(),
             by_tool: BTreeMap::new(),
             one_core: Vec::new(),
@@ -109,11 +113,13 @@ impl Gathered<'_> {
         self.cold_start_ms.push(started.elapsed().as_secs_f64() * 1e3);
         let sessions = open_all(&one, self.isolation, self.cases)?;
         play(&one, &sessions, 1)?;
-        let (before, started) = (cpu_time(&one), Instant::now());
+        let (host, sandbox, started) = (host_cpu(), sandbox_cpu(&one), Instant::now());
         let walls = play(&one, &sessions, effort.passes)?;
-        let (elapsed, spent) = (started.elapsed(), cpu_time(&one).saturating_sub(before));
+        let elapsed = started.elapsed();
+        let (host, sandbox) = (host_cpu().saturating_sub(host), sandbox_cpu(&one).saturating_sub(sandbox));
         let calls = walls.len() as f64;
-        self.cpu_us.push(spent.as_secs_f64() * 1e6 / calls);
+        self.cpu_us.push(micros(host + sandbox) / calls);
+        self.host_us.push(micros(host) / calls);
         self.one_core.push(calls / elapsed.as_secs_f64());
         let names = std::iter::repeat_n(&sessions, effort.passes).flatten();
         let names = names.flat_map(|(_, case)| case.calls.iter().map(|_| &case.name));
@@ -126,8 +132,15 @@ impl Gathered<'_> {
         drop(sessions);
         drop(one);
         let two = engine(2, context)?;
-        let halves =
-            [open_all(&two, self.isolation, self.cases)?, open_all(&two, self.isolation, self.cases)?];
+        // Opened in turns: sessions go to workers in turns too, so each thread has a worker to itself and what is
+        // measured is two cores at work, not two threads at one door.
+        let mut halves = [Vec::new(), Vec::new()];
+        for case in self.cases {
+            let loaded = two.load(&case.program(self.isolation, None))?;
+            for half in &mut halves {
+                half.push((two.open(&loaded, 0)?, case));
+            }
+        }
         for half in &halves {
             play(&two, half, 1)?;
         }
@@ -177,6 +190,7 @@ impl Gathered<'_> {
         Ok(ClassCost {
             isolation: self.isolation,
             cpu_us: median(&mut self.cpu_us),
+            host_us: median(&mut self.host_us),
             wall: quantiles(&mut self.wall),
             slowest: slowest(&self.by_tool),
             one_core: median(&mut self.one_core),
@@ -232,12 +246,15 @@ fn play(engine: &PythonEngine, sessions: &[(Session, &Case)], passes: usize) -> 
     Ok(walls)
 }
 
-/// CPU time so far of this process and of the sandbox's processes.
-fn cpu_time(engine: &PythonEngine) -> Duration {
+/// CPU time so far of this process.
+fn host_cpu() -> Duration {
     let clock = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
-    let own =
-        Duration::new(u64::try_from(clock.tv_sec).unwrap_or(0), u32::try_from(clock.tv_nsec).unwrap_or(0));
-    own + processes::of(engine).into_iter().filter_map(scheduled).sum::<Duration>()
+    Duration::new(u64::try_from(clock.tv_sec).unwrap_or(0), u32::try_from(clock.tv_nsec).unwrap_or(0))
+}
+
+/// CPU time so far of the sandbox's processes.
+fn sandbox_cpu(engine: &PythonEngine) -> Duration {
+    processes::of(engine).into_iter().filter_map(scheduled).sum()
 }
 
 /// Time that a single-threaded process was on a CPU, to the nanosecond.

@@ -71,12 +71,14 @@ struct ClassResult {
     /// How many times that of a fresh process per call.
     ratio_to_process: f64,
     cpu_us_per_call: f64,
+    /// Of which this process; the rest is the sandbox's, the tools' own computing included.
+    host_cpu_us_per_call: f64,
     call_wall_us: Quantiles,
     /// Tools with the longest calls, with the mean wall time of each in microseconds.
     slowest_tools: Vec<(String, f64)>,
     /// Warm calls a second, one thread and one worker.
     calls_per_s_one_core: f64,
-    /// Warm calls a second, two threads and two workers.
+    /// Warm calls a second, two threads with a worker each.
     calls_per_s_two_cores: f64,
     /// From nothing to the first answer.
     cold_start_ms: f64,
@@ -169,6 +171,7 @@ fn finish(
         calls_per_cpu_s,
         ratio_to_process: calls_per_cpu_s / process.calls_per_cpu_s,
         cpu_us_per_call: cost.cpu_us,
+        host_cpu_us_per_call: cost.host_us,
         call_wall_us: cost.wall,
         slowest_tools: cost.slowest.clone(),
         calls_per_s_one_core: cost.one_core,
@@ -202,6 +205,7 @@ fn describe(shared: &ClassResult, private: &ClassResult, process: ProcessResult)
         &|class| format!("{:.1}", class.cpu_us_per_call),
         format!("{:.0}", process.cpu_us_per_call),
     );
+    row("of which this process, µs", &|class| format!("{:.1}", class.host_cpu_us_per_call), none());
     row("wall of a warm call, µs, p50 / p99", &|class| both(class.call_wall_us), both(process.call_wall_us));
     row("calls per second, one core", &|class| format!("{:.0}", class.calls_per_s_one_core), none());
     row("calls per second, two cores", &|class| format!("{:.0}", class.calls_per_s_two_cores), none());
