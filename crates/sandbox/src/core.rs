@@ -4,7 +4,7 @@ use crate::exchange::{Call, Taken, answer, call_request, failed};
 use crate::loaded::{Loaded, LoadedProgram, distinct_sources, inspection};
 use crate::lockdown::Protections;
 use crate::session::{Body, Entry, Place, Session};
-use crate::worker::{Lost, Worker};
+use crate::worker::{Lost, OUTSIDE_KILLS, Worker};
 use crate::zygote::{Role, Zygote};
 use crate::{
     CallOutcome, EngineOptions, EngineStatistics, ErrorKind, Program, PythonInfo, SandboxError, ToolError,
@@ -28,7 +28,7 @@ pub(crate) struct Core {
     pub(crate) slots: Vec<Mutex<Slot>>,
     pub(crate) pool: Mutex<Vec<Worker>>,
     pub(crate) refilling: AtomicBool,
-    pub(crate) zygote: Zygote,
+    pub(crate) zygote: Arc<Zygote>,
     pub(crate) next: AtomicU64,
     pub(crate) sessions: AtomicUsize,
     pub(crate) respawns: AtomicU64,
@@ -54,6 +54,20 @@ pub(crate) struct Slot {
     pub(crate) room: u64,
 }
 
+/// Does something again as long as it failed because somebody else killed its worker.
+pub(crate) fn not_from_outside<T, E>(
+    mut action: impl FnMut() -> Result<T, E>,
+    is_outside: impl Fn(&E) -> bool,
+) -> Result<T, E> {
+    for _ in 1..OUTSIDE_KILLS {
+        match action() {
+            Err(error) if is_outside(&error) => {}
+            done => return done,
+        }
+    }
+    action()
+}
+
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // A panic elsewhere leaves nothing half-written here that a rebuild does not mend.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -68,10 +82,7 @@ impl Core {
         check_inputs(program)?;
         let parts = distinct_sources(program);
         let request = inspection(program, &parts.0, &parts.1);
-        let report = match self.inspect(&request) {
-            Err(lost) if lost.kind == ErrorKind::Crash => self.inspect(&request),
-            other => other,
-        };
+        let report = not_from_outside(|| self.inspect(&request), |lost| lost.outside);
         let report = report.map_err(|lost| SandboxError::Compile {
             tool: program.tools.first().map_or_else(String::new, |tool| tool.name.clone()),
             line: 0,
@@ -87,15 +98,15 @@ impl Core {
         let mut worker = match gate.take() {
             Some(worker) => worker,
             None => Worker::spawn(&self.zygote, Role::Gate, &self.options.limits)
-                .map_err(|error| Lost { kind: ErrorKind::Crash, message: error.to_string() })?,
+                .map_err(|error| Lost::new(ErrorKind::Crash, error.to_string()))?,
         };
         let reply = worker.request(request)?;
         let read = match (&reply.report, reply.kind) {
             (Some(report), None) => Ok(report.get().to_owned()),
-            (_, kind) => Err(Lost {
-                kind: kind.unwrap_or(ErrorKind::Protocol),
-                message: reply.message.as_deref().unwrap_or("no report came").to_owned(),
-            }),
+            (_, kind) => Err(Lost::new(
+                kind.unwrap_or(ErrorKind::Protocol),
+                reply.message.as_deref().unwrap_or("no report came"),
+            )),
         };
         *gate = Some(worker);
         read
@@ -120,18 +131,21 @@ impl Core {
         body.calls += 1;
         let arguments = serde_json::to_string(arguments).unwrap_or_else(|_| "{}".to_owned());
         let request = call_request(session.number, tool, &arguments);
-        let mut attempts = 0;
-        let (taken, growth) = loop {
+        let mut attempt = || -> Result<_, SandboxError> {
             self.settle(session, &mut body)?;
-            attempts += 1;
-            match self.with_worker(&mut body, |worker| answer(worker, &request)) {
-                Ok(taken) => break taken,
-                // Whoever killed that worker, it need not have been this call: the second time it was.
-                Err(lost) if lost.kind == ErrorKind::Crash && attempts == 1 => {}
-                Err(lost) => {
-                    session.program.0.demote();
-                    return Ok(failed(lost.kind, lost.message, began));
-                }
+            Ok(self.with_worker(&mut body, |worker| answer(worker, &request)))
+        };
+        let outside = |failed: &Failed| matches!(failed, Failed::Lost(lost) if lost.outside);
+        let answered = not_from_outside(|| attempt().map_err(Failed::Ours)?.map_err(Failed::Lost), outside);
+        let (taken, growth) = match answered {
+            Ok(answered) => answered,
+            Err(Failed::Ours(error)) => return Err(error),
+            Err(Failed::Lost(lost)) if lost.outside => {
+                return Err(SandboxError::Worker { doing: "calling", reason: lost.message });
+            }
+            Err(Failed::Lost(lost)) => {
+                session.program.0.demote();
+                return Ok(failed(lost.kind, lost.message, began));
             }
         };
         Ok(self.conclude(session, &mut body, Call { index, arguments, taken, growth, began }))
@@ -178,7 +192,7 @@ impl Core {
 
     pub(crate) fn statistics(&self) -> EngineStatistics {
         let mut statistics = EngineStatistics {
-            pids: vec![self.zygote.pid()],
+            pids: self.zygote.pids(),
             sessions: self.sessions.load(Ordering::Relaxed),
             respawns: self.respawns.load(Ordering::Relaxed),
             rebuilds: self.rebuilds.load(Ordering::Relaxed),
@@ -191,15 +205,19 @@ impl Core {
                 statistics.shared_workers += 1;
                 statistics.resident_bytes += worker.resident();
                 statistics.worker_cpu += worker.total_cpu;
-                statistics.pids.extend(u32::try_from(worker.pid));
             }
-        }
-        for worker in lock(&self.gate).iter().chain(lock(&self.pool).iter()) {
-            statistics.pids.extend(u32::try_from(worker.pid));
         }
         statistics.pooled_workers = lock(&self.pool).len();
         statistics
     }
+}
+
+/// Why a call was not answered.
+enum Failed {
+    /// Infrastructure.
+    Ours(SandboxError),
+    /// Its worker was lost.
+    Lost(Lost),
 }
 
 /// Data and state must be JSON before a worker sees them.

@@ -71,7 +71,7 @@ impl PythonEngine {
     /// Finds Python, starts the zygote and one worker, and checks what that worker could lock.
     pub fn start(options: EngineOptions) -> Result<Self, SandboxError> {
         let python = find_python(options.python.as_deref())?;
-        let zygote = Zygote::start(&python, &options)?;
+        let zygote = Arc::new(Zygote::start(&python, &options)?);
         let gate = Worker::spawn(&zygote, Role::Gate, &options.limits)?;
         let protections = protections_of(&zygote.hello, &gate.report);
         if options.require == Requirement::All && !protections.complete() {

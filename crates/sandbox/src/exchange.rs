@@ -81,10 +81,10 @@ pub(crate) fn answer(worker: &mut Worker, request: &str) -> Result<(Taken, u64),
 pub(crate) enum Fate {
     /// It goes on.
     Lives,
-    /// It met a limit and was killed.
+    /// It met a limit and was killed, or died of what it was doing.
     Killed,
-    /// It died, perhaps of something else.
-    Died,
+    /// Somebody else killed it.
+    Outside,
 }
 
 impl Fate {
@@ -93,7 +93,7 @@ impl Fate {
     }
 
     pub(crate) fn of(lost: &Lost) -> Self {
-        if lost.kind == ErrorKind::Crash { Self::Died } else { Self::Killed }
+        if lost.outside { Self::Outside } else { Self::Killed }
     }
 }
 

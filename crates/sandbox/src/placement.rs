@@ -3,12 +3,12 @@
 //! Nothing here is eager. A worker that dies only raises its slot's generation; each session that lived there finds
 //! out at its next use and is replayed then.
 
-use crate::core::{Core, Slot, lock};
+use crate::SandboxError;
+use crate::core::{Core, Slot, lock, not_from_outside};
 use crate::exchange::{Fate, call_request, check_loaded, check_opened, open_request};
 use crate::session::{Body, Place, Session, hash_reply};
 use crate::worker::{Lost, Worker};
 use crate::zygote::Role;
-use crate::{ErrorKind, SandboxError};
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -23,11 +23,8 @@ const ROOM_STEP: u64 = 8 << 20;
 impl Core {
     /// Makes sure that the session is in a worker, with everything that its log says.
     pub(crate) fn settle(&self, session: &Session, body: &mut Body) -> Result<(), SandboxError> {
-        match self.try_settle(session, body) {
-            // The worker was killed by somebody else in the meantime: once more, in another one.
-            Err((_, Fate::Died)) => Ok(self.try_settle(session, body).map_err(|(error, _)| error)?),
-            other => Ok(other.map_err(|(error, _)| error)?),
-        }
+        not_from_outside(|| self.try_settle(session, body), |(_, fate)| *fate == Fate::Outside)
+            .map_err(|(error, _)| error)
     }
 
     pub(crate) fn try_settle(&self, session: &Session, body: &mut Body) -> Result<(), (SandboxError, Fate)> {
@@ -100,7 +97,7 @@ impl Core {
             Err((error, fate)) => {
                 match fate {
                     Fate::Lives => {}
-                    Fate::Died => self.lose(slot),
+                    Fate::Outside => self.lose(slot),
                     Fate::Killed => {
                         self.lose(slot);
                         session.program.0.demote();
@@ -112,7 +109,10 @@ impl Core {
     }
 
     pub(crate) fn open_in(&self, slot: &mut Slot, session: &Session) -> Result<(), (SandboxError, Fate)> {
-        let died = |lost: Lost| (SandboxError::Worker { doing: "opening", reason: lost.message }, Fate::Died);
+        let died = |lost: Lost| {
+            let fate = Fate::of(&lost);
+            (SandboxError::Worker { doing: "opening", reason: lost.message }, fate)
+        };
         self.make_room(slot).map_err(died)?;
         sweep(slot).map_err(died)?;
         let Some(worker) = slot.worker.as_mut() else { return Ok(()) };
@@ -147,12 +147,12 @@ impl Core {
             let request = call_request(session.number, &tool, &entry.arguments);
             let got =
                 self.with_worker(body, |worker| worker.request(&request).map(|reply| hash_reply(&reply)));
-            if got == Ok(expected) {
+            if got.as_ref().is_ok_and(|hash| *hash == expected) {
                 continue;
             }
             self.leave(session.number, body);
             let fate = match got {
-                Err(lost) if lost.kind == ErrorKind::Crash => Fate::Died,
+                Err(lost) if lost.outside => Fate::Outside,
                 Ok(_) | Err(_) => Fate::Lives,
             };
             return Err((SandboxError::RebuildMismatch { call: number, tool }, fate));
@@ -166,9 +166,8 @@ impl Core {
         body: &mut Body,
         action: impl FnOnce(&mut Worker) -> Result<T, Lost>,
     ) -> Result<T, Lost> {
-        let gone = || Lost { kind: ErrorKind::Crash, message: "the worker died".to_owned() };
         match &mut body.place {
-            Place::Nowhere => Err(gone()),
+            Place::Nowhere => Err(Lost::beforehand()),
             Place::Private(worker) => {
                 let before = worker.total_cpu;
                 let done = action(worker);
@@ -182,9 +181,9 @@ impl Core {
             Place::Shared { slot, generation } => {
                 let mut slot = lock(&self.slots[*slot]);
                 if slot.generation != *generation {
-                    return Err(gone());
+                    return Err(Lost::beforehand());
                 }
-                let done = slot.worker.as_mut().ok_or_else(gone).and_then(action);
+                let done = slot.worker.as_mut().ok_or_else(Lost::beforehand).and_then(action);
                 if done.is_err() {
                     self.lose(&mut slot);
                     body.place = Place::Nowhere;

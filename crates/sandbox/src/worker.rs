@@ -15,12 +15,19 @@ use std::io::{ErrorKind as IoKind, Read, Write};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 use std::os::unix::net::UnixStream;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// How long after a soft limit the hard one strikes.
 const GRACE: Duration = Duration::from_millis(100);
 /// How often a waiting host looks at the clock.
 const TICK: Duration = Duration::from_millis(40);
+
+/// Deaths from outside in a row after which the machine, not chance, is the trouble.
+pub(crate) const OUTSIDE_KILLS: usize = 20;
+/// Wait status of a process that SIGKILL ended. The host asks only before it sends that signal itself, and workers may
+/// not send any.
+const SIGKILLED: i32 = 9;
 
 /// What a worker answers.
 #[derive(Debug, Deserialize)]
@@ -52,6 +59,8 @@ pub(crate) struct Reply<'a> {
 pub(crate) struct Lost {
     pub(crate) kind: ErrorKind,
     pub(crate) message: String,
+    /// Somebody else killed it (another process, the kernel for want of memory): whatever ran there is not to blame.
+    pub(crate) outside: bool,
 }
 
 /// A field that is there, `null` included: a tool that returns `None` has a result.
@@ -60,8 +69,13 @@ fn present<'de: 'a, 'a, D: Deserializer<'de>>(field: D) -> Result<Option<&'a Raw
 }
 
 impl Lost {
-    fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into() }
+    pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), outside: false }
+    }
+
+    /// A worker that was gone before it was asked anything.
+    pub(crate) fn beforehand() -> Self {
+        Self { kind: ErrorKind::Crash, message: "the worker was killed".to_owned(), outside: true }
     }
 }
 
@@ -70,7 +84,10 @@ impl Lost {
 pub(crate) struct Worker {
     socket: UnixStream,
     handle: OwnedFd,
-    pub(crate) pid: i32,
+    zygote: Arc<Zygote>,
+    /// Its process number, as the zygote counts.
+    number: u32,
+    pid: i32,
     memory: Option<File>,
     processor: Option<File>,
     limits: Limits,
@@ -86,9 +103,28 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
-    pub(crate) fn spawn(zygote: &Zygote, role: Role, limits: &Limits) -> Result<Self, SandboxError> {
+    /// Starts a worker; one that is killed from outside on the way is started again.
+    pub(crate) fn spawn(zygote: &Arc<Zygote>, role: Role, limits: &Limits) -> Result<Self, SandboxError> {
+        let mut attempts = 0;
+        loop {
+            attempts += 1;
+            match Self::try_spawn(zygote, role, limits)? {
+                Ok(worker) => return Ok(worker),
+                Err(lost) if lost.outside && attempts < OUTSIDE_KILLS => {}
+                Err(lost) => {
+                    return Err(SandboxError::Worker { doing: "starting", reason: lost.message });
+                }
+            }
+        }
+    }
+
+    fn try_spawn(
+        zygote: &Arc<Zygote>,
+        role: Role,
+        limits: &Limits,
+    ) -> Result<Result<Self, Lost>, SandboxError> {
         let failed = |reason: String| SandboxError::Worker { doing: "starting", reason };
-        let Forked { socket, handle } = zygote.fork(role)?;
+        let Forked { socket, handle, number } = zygote.fork(role)?;
         socket.set_read_timeout(Some(TICK)).map_err(SandboxError::system("setting a timeout"))?;
         socket
             .set_write_timeout(Some(limits.wall + GRACE))
@@ -97,6 +133,8 @@ impl Worker {
         let mut worker = Self {
             socket,
             handle,
+            zygote: Arc::clone(zygote),
+            number,
             pid,
             memory: File::open(format!("/proc/{pid}/statm")).ok(),
             processor: File::open(format!("/proc/{pid}/stat")).ok(),
@@ -108,10 +146,28 @@ impl Worker {
             resident_before: 0,
             report: Value::Null,
         };
-        let size = worker.receive(Duration::from_secs(20)).map_err(|lost| failed(lost.message))?;
-        worker.report =
-            serde_json::from_slice(&worker.buffer[4..size]).map_err(|error| failed(error.to_string()))?;
-        Ok(worker)
+        zygote.note(pid, true);
+        match worker.receive(Duration::from_secs(20)) {
+            Ok(size) => {
+                let report = serde_json::from_slice(&worker.buffer[4..size]);
+                worker.report = report.map_err(|error| failed(error.to_string()))?;
+                Ok(Ok(worker))
+            }
+            Err(lost) => Ok(Err(worker.post_mortem(lost))),
+        }
+    }
+
+    /// Finds out whose doing it is that the channel ended, and makes sure that the worker is dead.
+    fn post_mortem(&self, mut lost: Lost) -> Lost {
+        if lost.kind == ErrorKind::Crash {
+            // One that still runs has closed its channel itself.
+            let patience = rustix::event::Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
+            let ended = rustix::event::poll(&mut [PollFd::new(&self.handle, PollFlags::IN)], Some(&patience));
+            let status = if ended == Ok(1) { self.zygote.end_of(self.number) } else { None };
+            lost.outside = status == Some(SIGKILLED);
+        }
+        kill(&self.handle);
+        lost
     }
 
     /// Sends a request, given as JSON members, and waits for its reply. After `Err` the worker is dead.
@@ -133,10 +189,7 @@ impl Worker {
                     }
                 }
             }
-            Err(lost) => {
-                self.kill();
-                Err(lost)
-            }
+            Err(lost) => Err(self.post_mortem(lost)),
         }
     }
 
@@ -250,15 +303,12 @@ impl Worker {
             .and_then(|pages| pages.parse::<u64>().ok())
             .map_or(0, |pages| pages * page)
     }
-
-    pub(crate) fn kill(&mut self) {
-        kill(&self.handle);
-    }
 }
 
 impl Drop for Worker {
     fn drop(&mut self) {
-        self.kill();
+        self.zygote.note(self.pid, false);
+        kill(&self.handle);
     }
 }
 

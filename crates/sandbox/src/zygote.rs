@@ -10,6 +10,7 @@ use rustix::net::{
     SendFlags,
 };
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::io::{IoSlice, IoSliceMut, Read, Write};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
@@ -54,6 +55,8 @@ pub(crate) struct Zygote {
     handle: OwnedFd,
     /// What it said about itself when it started.
     pub(crate) hello: Value,
+    /// Process numbers of the workers that are in use, as the host sees them.
+    workers: Mutex<BTreeSet<u32>>,
 }
 
 /// A forked worker, not yet spoken to.
@@ -61,6 +64,8 @@ pub(crate) struct Zygote {
 pub(crate) struct Forked {
     pub(crate) socket: UnixStream,
     pub(crate) handle: OwnedFd,
+    /// Its process number, as the zygote counts.
+    pub(crate) number: u32,
 }
 
 impl Zygote {
@@ -96,7 +101,13 @@ impl Zygote {
                 return Err(unusable(last));
             }
         };
-        Ok(Self { control: Mutex::new(Some(ours)), child: Mutex::new(child), handle, hello })
+        Ok(Self {
+            control: Mutex::new(Some(ours)),
+            child: Mutex::new(child),
+            handle,
+            hello,
+            workers: Mutex::default(),
+        })
     }
 
     /// Forks a worker.
@@ -118,14 +129,40 @@ impl Zygote {
             .map_err(|error| failed(error.to_string()))?;
         drop(theirs);
         match receive(control).map_err(|error| failed(error.to_string()))? {
-            (_, Some(handle)) => Ok(Forked { socket: ours, handle }),
+            (answer, Some(handle)) => {
+                let number = answer["pid"].as_u64().and_then(|number| u32::try_from(number).ok());
+                Ok(Forked { socket: ours, handle, number: number.unwrap_or(0) })
+            }
             (answer, None) => Err(failed(answer["error"].as_str().unwrap_or("no handle came").to_owned())),
         }
     }
 
-    /// The launcher's process number, as the host sees it.
-    pub(crate) fn pid(&self) -> u32 {
-        self.child.lock().unwrap_or_else(PoisonError::into_inner).id()
+    /// Wait status of a worker that has ended; `None` when it has not, or nobody remembers.
+    pub(crate) fn end_of(&self, number: u32) -> Option<i32> {
+        let control = self.control.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut control = control.as_ref()?;
+        let [a, b, c, d] = number.to_le_bytes();
+        control.write_all(&[b'e', a, b, c, d]).ok()?;
+        let (answer, _) = receive(control).ok()?;
+        answer["status"].as_i64().and_then(|status| i32::try_from(status).ok())
+    }
+
+    /// Process numbers, as the host sees them: the launcher's first, then those of the workers in use.
+    pub(crate) fn pids(&self) -> Vec<u32> {
+        let launcher = self.child.lock().unwrap_or_else(PoisonError::into_inner).id();
+        let workers = self.workers.lock().unwrap_or_else(PoisonError::into_inner);
+        std::iter::once(launcher).chain(workers.iter().copied()).collect()
+    }
+
+    /// Notes that a worker is in use, or no longer.
+    pub(crate) fn note(&self, pid: i32, in_use: bool) {
+        let Ok(pid) = u32::try_from(pid) else { return };
+        let mut workers = self.workers.lock().unwrap_or_else(PoisonError::into_inner);
+        if in_use {
+            workers.insert(pid);
+        } else {
+            workers.remove(&pid);
+        }
     }
 }
 

@@ -2,12 +2,17 @@
 
 The real modules re-export `sys`, `os` and each other's internals, so tools never see one. The tables are the
 allow-list that the gate reads too. Names that are absent are absent for a reason when the reason is not plain:
-`functools.singledispatch` and `typing.get_type_hints` evaluate strings, `typing.get_origin` hands out `type`,
+`typing.get_type_hints` evaluates strings, `typing.get_origin` hands out `type`,
 `dataclasses.make_dataclass` and `operator.attrgetter` compute attribute names, `csv.register_dialect` and
 `calendar.setfirstweekday` change the process.
 """
+import functools
 import importlib
+import pathlib
+import sys
 import types
+
+import _astra_values as values
 
 TABLE = {name: tuple(names.split()) for name, names in {
     "__future__": "annotations division absolute_import print_function unicode_literals generator_stop",
@@ -42,7 +47,7 @@ TABLE = {name: tuple(names.split()) for name, names in {
     "fnmatch": "fnmatch fnmatchcase filter translate",
     "fractions": "Fraction",
     "functools": "reduce partial partialmethod lru_cache cache cached_property wraps update_wrapper total_ordering "
-                 "cmp_to_key",
+                 "cmp_to_key singledispatch",
     "graphlib": "TopologicalSorter CycleError",
     "hashlib": "md5 sha1 sha224 sha256 sha384 sha512 sha3_224 sha3_256 sha3_384 sha3_512 blake2b blake2s shake_128 "
                "shake_256 new pbkdf2_hmac",
@@ -61,6 +66,9 @@ TABLE = {name: tuple(names.split()) for name, names in {
     "math": "*",
     "numbers": "Number Complex Real Rational Integral",
     "operator": "* -attrgetter -methodcaller",
+    "os": "environ getenv path sep altsep extsep pathsep linesep curdir pardir name urandom",
+    "os.path": "join basename splitext dirname normpath split isabs commonprefix commonpath",
+    "pathlib": "PurePath PurePosixPath",
     "pprint": "pprint pformat pp PrettyPrinter",
     "queue": "Queue LifoQueue PriorityQueue Empty Full",
     "random": "random randint randrange uniform choice choices sample shuffle seed gauss normalvariate betavariate "
@@ -76,10 +84,13 @@ TABLE = {name: tuple(names.split()) for name, names in {
     "string": "ascii_letters ascii_lowercase ascii_uppercase digits hexdigits octdigits punctuation printable "
               "whitespace capwords Template",
     "struct": "pack unpack calcsize pack_into unpack_from iter_unpack Struct error",
+    "sys": "maxsize maxunicode version version_info byteorder float_info int_info hexversion platform stdout stderr "
+           "getsizeof getrecursionlimit exit",
     "textwrap": "wrap fill dedent indent shorten TextWrapper",
     "threading": "Lock RLock",
     "time": "time time_ns monotonic monotonic_ns perf_counter perf_counter_ns process_time process_time_ns sleep "
             "localtime gmtime ctime strftime strptime asctime mktime struct_time timezone altzone daylight tzname",
+    "traceback": "format_exc print_exc",
     "types": "SimpleNamespace MappingProxyType",
     "typing": "Any AnyStr Annotated Callable ClassVar Collection Container ContextManager Counter DefaultDict Deque Dict "
               "Final FrozenSet Generator Generic Hashable IO Iterable Iterator List Literal LiteralString Mapping "
@@ -122,6 +133,21 @@ def _names(module):
 
 for _module in list(TABLE):
     TABLE[_module] = _names(_module)
+# From 3.13 on a path shows the module that it is built on.
+if hasattr(pathlib.PurePath, "parser"):
+    TABLE["pathlib"] = ()
+
+
+def public(module):
+    """What `from module import *` gives here."""
+    if module == "astra":
+        return TABLE[module]
+    real = importlib.import_module(module)
+    return tuple(name for name in TABLE[module] if hasattr(real, name) and not name.startswith("_"))
+
+
+def refusal_of(error):
+    return error
 
 
 class Facade:
@@ -132,7 +158,7 @@ class Facade:
         self.__dict__["__name__"] = name
 
     def __setattr__(self, name, value):
-        raise AttributeError(f"module {self.__name__!r} cannot be changed in the sandbox")
+        raise refusal_of(AttributeError(f"module {self.__name__!r} cannot be changed in the sandbox"))
 
     __delattr__ = lambda self, name: self.__setattr__(name, None)
 
@@ -202,9 +228,119 @@ def _logging():
     return names
 
 
-def _decorators(guard):
+class _Environment:
+    """`os.environ`: there is nothing in it."""
+
+    __slots__ = ()
+
+    def __getitem__(self, name):
+        raise KeyError(name)
+
+    def __contains__(self, name):
+        return False
+
+    def __iter__(self):
+        return iter(())
+
+    def __len__(self):
+        return 0
+
+    def __repr__(self):
+        return "environ({})"
+
+    def get(self, name, default=None):
+        return default
+
+    def keys(self):
+        return {}.keys()
+
+    def values(self):
+        return {}.values()
+
+    def items(self):
+        return {}.items()
+
+    def copy(self):
+        return {}
+
+
+class _Stream:
+    """`sys.stdout`, which is what `print` writes to; as `sys.stderr` it forgets."""
+
+    __slots__ = ("_kept",)
+    encoding, closed = "utf-8", False
+
+    def __init__(self, kept):
+        self._kept = kept
+
+    def write(self, string, /):
+        if not isinstance(string, str):
+            raise TypeError(f"write() argument must be str, not {type(string).__name__}")
+        return sys.stdout.write(string) if self._kept else len(str.__str__(string))
+
+    def writelines(self, lines, /):
+        for line in lines:
+            self.write(line)
+
+    def flush(self):
+        pass
+
+    def isatty(self):
+        return False
+
+
+def _exit(status=None, /):
+    raise SystemExit(status)
+
+
+def _format_exc(limit=None, chain=True):
+    """One line, without the frames: those are the engine's affair."""
+    error = sys.exc_info()[1]
+    return "NoneType: None\n" if error is None else f"{values.message_of(error)}\n"
+
+
+def _getenv(key, default=None):
+    return default
+
+
+def _hinted(function, refusal):
+    """The class that the first parameter of `function` is annotated with."""
+    hint = next(iter(getattr(function, "__annotations__", {}).values()), None)
+    if isinstance(hint, str):
+        # A name only: to evaluate more would run text that no gate has seen.
+        scope = function.__globals__
+        hint = scope.get(hint, scope["__builtins__"].get(hint))
+    if not isinstance(hint, type):
+        raise refusal(TypeError("register() needs a class, or a function whose first parameter is annotated with one, "
+                                "in the sandbox"))
+    return hint
+
+
+def _singledispatch(guard, refusal):
+    def singledispatch(func):
+        inner = functools.singledispatch(func)
+
+        def wrapper(*arguments, **keywords):
+            if not arguments:
+                raise TypeError(f"{func.__name__} requires at least 1 positional argument")
+            return inner.dispatch(type(arguments[0]))(*arguments, **keywords)
+
+        def register(cls, func=None):
+            if func is None and isinstance(cls, type):
+                return lambda function: register(cls, function)
+            if func is None:
+                cls, func = _hinted(guard(cls), refusal), cls
+            return inner.register(cls, func)
+
+        functools.update_wrapper(wrapper, guard(func))
+        wrapper.register, wrapper.dispatch = register, inner.dispatch
+        return wrapper
+
+    return singledispatch
+
+
+def _decorators(guard, refusal):
     """Decorators that set attributes on what they get, looked at first."""
-    import functools
 
     def abstractmethod(funcobj):
         guard(funcobj).__isabstractmethod__ = True
@@ -232,14 +368,20 @@ def _decorators(guard):
 
     return {
         "abc": {"abstractmethod": abstractmethod},
-        "functools": {"update_wrapper": update_wrapper, "wraps": wraps},
+        "functools": {"update_wrapper": update_wrapper, "wraps": wraps,
+                      "singledispatch": _singledispatch(guard, refusal)},
         "typing": {"final": marked("__final__"), "override": marked("__override__"), "overload": lambda func: refuse},
     }
 
 
-def build(world, guard):
+def build(world, guard, refusal):
     """All facades, and a function that makes `random` for a session."""
-    replaced = _decorators(guard)
+    replaced = _decorators(guard, refusal)
+    global refusal_of
+    refusal_of = refusal
+    replaced["sys"] = {"stdout": _Stream(True), "stderr": _Stream(False), "exit": _exit}
+    replaced["os"] = {"environ": _Environment(), "getenv": _getenv, "urandom": world.urandom}
+    replaced["traceback"] = {"format_exc": _format_exc, "print_exc": _silent}
     replaced["logging"] = _logging()
     replaced["warnings"] = {"warn": _silent}
     replaced["astra"] = {

@@ -5,12 +5,11 @@ depends on the object (attribute stores, private attributes, `__class__`) it rew
 `_astra_shared` looks at run time. Facts about entries come from the same reading.
 """
 import ast
-import string
 
 import _astra_facade as facade
 
 _MOMENT = {"time", "random", "uuid", "secrets"}
-_NOW = {"now", "utcnow", "today", "uuid1", "uuid4"}
+_NOW = {"now", "utcnow", "today", "uuid1", "uuid4", "urandom"}
 _KINDS = (("posonlyargs", "positional_only"), ("args", "ordinary"), ("kwonlyargs", "keyword_only"))
 
 
@@ -82,7 +81,7 @@ def _read(source, entries):
         return {"error": f"{type(error).__name__}: {error}", "line": 0}
     bound = _bound(tree)
     return {
-        "rejections": [{"line": line, "reason": reason} for line, reason in rejections(tree)],
+        "rejections": [{"line": line, "reason": reason} for line, reason in rejections(tree, entries)],
         "reads_moment": _reads_moment(tree),
         "entries": {entry: _entry(bound, entry) for entry in entries},
     }
@@ -94,20 +93,23 @@ DENIED_ATTRIBUTES = frozenset(
     "f_lineno f_locals f_trace f_trace_lines f_trace_opcodes f_generator mro obj clear_cache no_cache from_file "
     "func_globals func_code func_closure format_map".split())
 _REFUSED_NAMES = frozenset(
-    "getattr setattr delattr vars globals locals eval exec compile open input id breakpoint memoryview dir help exit "
+    "globals locals eval exec compile open input id breakpoint memoryview dir help exit "
     "quit copyright credits license aiter anext".split())
-_NAMEDTUPLE = frozenset(("_asdict", "_replace", "_fields", "_make", "_field_defaults"))
+UNMATCHED = DENIED_ATTRIBUTES | {"format"}
+NAMEDTUPLE = frozenset(("_asdict", "_replace", "_fields", "_make", "_field_defaults"))
 _SUNDER = frozenset(("_value_", "_name_", "_missing_", "_generate_next_value_", "_ignore_", "_order_"))
-_READ = frozenset(("__name__", "__qualname__", "__doc__", "__members__", "__cause__"))
-_OPERATORS = frozenset(f"__{name}__" for name in (
+READABLE = frozenset(("__name__", "__qualname__", "__doc__", "__members__", "__cause__"))
+OPERATORS = frozenset(f"__{name}__" for name in (
     "str repr len eq ne lt le gt ge hash bool int float complex index contains iter next reversed getitem setitem "
     "delitem missing call enter exit abs neg pos invert round trunc floor ceil add sub mul matmul truediv floordiv "
     "mod divmod pow and or xor lshift rshift radd rsub rmul rtruediv rfloordiv rmod rpow rand ror rxor iadd isub "
     "imul itruediv ifloordiv imod ior iand ixor format length_hint").split())
-_METHODS = _OPERATORS | frozenset(f"__{name}__" for name in (
+# What `hasattr` may ask for.
+PROBED = OPERATORS | {"__dict__", "__name__", "__qualname__", "__doc__", "__dataclass_fields__"}
+_METHODS = OPERATORS | frozenset(f"__{name}__" for name in (
     "init new post_init getattr setattr delattr get set delete set_name init_subclass class_getitem copy deepcopy "
     "bytes sizeof dir fspath").split())
-_SUPER = _OPERATORS | frozenset(f"__{name}__" for name in "init new post_init setattr init_subclass".split())
+_SUPER = OPERATORS | frozenset(f"__{name}__" for name in "init new post_init setattr init_subclass".split())
 _MODULE_NAMES = frozenset(("__all__", "__version__", "__author__", "__doc__", "__license__", "__title__"))
 _BUILTIN_BASES = frozenset(
     "object dict list set tuple str int float Exception BaseException ValueError TypeError KeyError RuntimeError "
@@ -130,12 +132,35 @@ def _is_main_block(node):
     return isinstance(node.test.ops[0], ast.Eq) and names == ["__name__"] and texts == ["__main__"]
 
 
-def _without_main(tree):
-    body = []
+def _mentioned(nodes):
+    return {node.id for top in nodes for node in ast.walk(top) if isinstance(node, ast.Name)}
+
+
+def _without_main(tree, entries):
+    """Without the block for running as a program, and without the functions that only this block reaches."""
+    body, dropped = [], []
     for node in tree.body:
-        body.extend(node.orelse if _is_main_block(node) else [node])
+        if _is_main_block(node):
+            body.extend(node.orelse)
+            dropped.extend(node.body)
+        else:
+            body.append(node)
+    while dropped:
+        wanted = _mentioned(dropped)
+        dropped = [node for node in body if isinstance(node, ast.FunctionDef) and node.name in wanted
+                   and node.name not in entries and not node.decorator_list
+                   and node.name not in _mentioned(other for other in body if other is not node)]
+        body = [node for node in body if node not in dropped]
     tree.body = body
     return tree
+
+
+def _prepared(tree, entries):
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and not node.level and node.module in facade.TABLE \
+                and node.module != "__future__" and [alias.name for alias in node.names] == ["*"]:
+            node.names = [ast.copy_location(ast.alias(name), node) for name in facade.public(node.module)]
+    return _without_main(tree, entries)
 
 
 class _Names:
@@ -145,14 +170,9 @@ class _Names:
         self.bound = {}
         self.aliases = {}
         self.private = set()
-        self.literals = {}
         self.classes = {}
         for node in ast.walk(tree):
             self._note(node)
-        for node in tree.body:
-            if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
-                if isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
-                    self.literals[node.targets[0].id] = node.value.value
 
     def _bind(self, name):
         if name:
@@ -184,10 +204,6 @@ class _Names:
                     module = alias.name if alias.asname else alias.name.split(".")[0]
                     self.aliases.setdefault(name, set()).add(module)
 
-    def literal(self, name):
-        """The text that `name` always stands for, or None."""
-        return self.literals.get(name) if self.bound.get(name) == 1 else None
-
     def module(self, name):
         """The module that `name` always stands for, or None."""
         modules = self.aliases.get(name, ())
@@ -197,14 +213,18 @@ class _Names:
 class _Gate(ast.NodeTransformer):
     """Looks at every node, and rewrites those whose check needs the object itself.
 
-    Attribute stores become `__astra_set__(x).name = ...`, private attributes `__astra_own__(x)._name`, and
-    `x.__class__` becomes `__astra_type__(x)`.
+    Attribute stores become `__astra_set__(x).name = ...`, private attributes `__astra_own__(x)._name`,
+    `x.__class__` becomes `__astra_type__(x)`, `x.__dict__` `__astra_dict__(x)`, `x.format` `__astra_format__(x)`,
+    and `x.__op__(...)` `__astra_method__(x, "__op__")(...)`. A case whose class patterns take attributes is preceded
+    by one that looks at those classes and never matches.
     """
 
     def __init__(self, names):
         self.names = names
         self.found = []
         self.in_class = False
+        self.slots = set()
+        self.patterns = 0
 
     def refuse(self, node, reason):
         self.found.append((getattr(node, "lineno", 0), reason))
@@ -225,15 +245,15 @@ class _Gate(ast.NodeTransformer):
         if _is_dunder(name):
             reads = isinstance(node.ctx, ast.Load) and name in ("__name__", "__debug__", "__doc__")
             writes = isinstance(node.ctx, ast.Store) and (name in (_METHODS if self.in_class else _MODULE_NAMES))
-            slots = name == "__slots__" and self.in_class and isinstance(node.ctx, ast.Store)
+            slots = id(node) in self.slots
             known = name in _METHODS and name in self.names.bound and isinstance(node.ctx, ast.Load)
             if not (reads or writes or slots or known):
                 self.refuse(node, f"the name `{name}`")
         elif isinstance(node.ctx, ast.Load) and name not in self.names.bound:
             if name in _REFUSED_NAMES:
                 self.refuse(node, f"`{name}`")
-            elif name == "type":
-                self.refuse(node, "`type` other than as `type(x)`")
+        if self.in_class and name in DENIED_ATTRIBUTES and not isinstance(node.ctx, ast.Load):
+            self.refuse(node, f"the attribute `{name}`")
         if name == "ABCMeta":
             self.refuse(node, "`ABCMeta` other than as `metaclass=ABCMeta`")
         return node
@@ -264,9 +284,32 @@ class _Gate(ast.NodeTransformer):
 
     def visit_MatchClass(self, node):
         for name in node.kwd_attrs:
-            if name.startswith("_") or name in DENIED_ATTRIBUTES or name == "format":
+            if name.startswith("_") or name in UNMATCHED:
                 self.refuse(node, f"the attribute `{name}` in a pattern")
         return self.generic_visit(node)
+
+    def visit_Match(self, node):
+        node = self.generic_visit(node)
+        cases = []
+        for case in node.cases:
+            looked = []
+            for pattern in ast.walk(case.pattern):
+                if isinstance(pattern, ast.MatchClass) and pattern.patterns:
+                    looked.append(self._held(pattern))
+            if looked:
+                check = ast.Call(ast.Name("__astra_match__", ast.Load()), looked, [])
+                cases.append(ast.copy_location(ast.match_case(ast.MatchAs(), check, [ast.Pass()]), case.pattern))
+            cases.append(case)
+        node.cases = cases
+        return node
+
+    def _held(self, pattern):
+        """Keeps the class of a pattern under a name that the source cannot say, so that it is the one looked at."""
+        self.patterns += 1
+        name = f"__astra_class_{self.patterns}__"
+        held = ast.NamedExpr(ast.Name(name, ast.Store()), pattern.cls)
+        pattern.cls = ast.Name(name, ast.Load())
+        return held
 
     def visit_Global(self, node):
         for name in node.names:
@@ -302,7 +345,7 @@ class _Gate(ast.NodeTransformer):
             return node
         for alias in node.names:
             if alias.name not in table:
-                self.refuse(node, f"import of `{alias.name}` from `{node.module}`")
+                self.refuse(node, f"import of `{node.module}.{alias.name}` from `{node.module}`")
             if alias.name == "ABCMeta" and alias.asname not in (None, "ABCMeta"):
                 self.refuse(node, "another name for `ABCMeta`")
             self._identifier(node, alias.asname)
@@ -355,20 +398,29 @@ class _Gate(ast.NodeTransformer):
         return [self.visit(statement) for statement in body]
 
     def _slots(self, statement):
-        targets = statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", None)]
-        if not any(isinstance(target, ast.Name) and target.id == "__slots__" for target in targets):
+        """Admits `__slots__ = ...` with literal names, straight in the class body; `visit_Name` refuses all others."""
+        if isinstance(statement, ast.Assign) and len(statement.targets) == 1:
+            target = statement.targets[0]
+        elif isinstance(statement, ast.AnnAssign) and statement.value is not None:
+            target = statement.target
+        else:
             return
+        if not (isinstance(target, ast.Name) and target.id == "__slots__"):
+            return
+        self.slots.add(id(target))
         value = statement.value
-        items = value.elts if isinstance(value, (ast.Tuple, ast.List)) else [value]
-        for item in items:
-            if not (isinstance(item, ast.Constant) and isinstance(item.value, str) and not _is_dunder(item.value)):
+        for item in value.elts if isinstance(value, (ast.Tuple, ast.List)) else [value]:
+            name = item.value if isinstance(item, ast.Constant) else None
+            if not isinstance(name, str) or name in DENIED_ATTRIBUTES or (
+                    _is_dunder(name) and name not in ("__weakref__", "__dict__")):
                 self.refuse(statement, "`__slots__` that are not literal names")
 
     # Attributes and calls
 
-    def _wrapped(self, function, value):
+    def _wrapped(self, function, value, *more):
         name = ast.copy_location(ast.Name(function, ast.Load()), value)
-        return ast.copy_location(ast.Call(name, [value], []), value)
+        rest = [ast.copy_location(ast.Constant(item), value) for item in more]
+        return ast.copy_location(ast.Call(name, [value, *rest], []), value)
 
     def visit_Attribute(self, node):
         return self._attribute(node, called=False)
@@ -382,13 +434,15 @@ class _Gate(ast.NodeTransformer):
             self.refuse(node, "`ABCMeta` other than as `metaclass=ABCMeta`")
         if attribute in DENIED_ATTRIBUTES:
             self.refuse(node, f"the attribute `{attribute}`")
-        elif attribute == "format" and not called:
-            self.refuse(node, "`format` other than called on a literal")
+        elif attribute == "format" and loads:
+            if called and isinstance(node.value, ast.Constant) and self._plain_fields(node.value.value):
+                return node
+            return self._wrapped("__astra_format__", self.visit(node.value))
         elif _is_dunder(attribute):
             return self._dunder(node, called, loads)
         node.value = self.visit(node.value)
         if attribute.startswith("_"):
-            if attribute in _NAMEDTUPLE and loads:
+            if attribute in NAMEDTUPLE and loads:
                 return node
             if attribute not in self.names.private and attribute not in _SUNDER:
                 self.refuse(node, f"the private attribute `{attribute}`")
@@ -406,18 +460,24 @@ class _Gate(ast.NodeTransformer):
         attribute, value = node.attr, node.value
         if attribute == "__class__" and loads:
             return self._wrapped("__astra_type__", self.visit(value))
+        if attribute == "__dict__" and loads:
+            return self._wrapped("__astra_dict__", self.visit(value))
         is_super = self._is_super(value)
         is_base = isinstance(value, ast.Name) and (
             (value.id in _BUILTIN_BASES and value.id not in self.names.bound)
             or (self.names.bound.get(value.id) == 1 and attribute in self.names.classes.get(value.id, ())))
         admitted = loads and (
-            attribute in _READ
-            or (called and (attribute in _OPERATORS
+            attribute in READABLE
+            or (called and (attribute in OPERATORS
                             or (is_super and attribute in _SUPER)
                             or (is_base and attribute in _SUPER - {"__setattr__"}))))
         if not admitted:
             self.refuse(node, f"the attribute `{attribute}`")
         node.value = self.visit(value)
+        if is_super and len(value.args) == 2:
+            node.value.args[0] = self._wrapped("__astra_class__", node.value.args[0])
+        if admitted and called and not is_super:
+            return self._wrapped("__astra_method__", node.value, attribute)
         return node
 
     def _is_super(self, value):
@@ -434,16 +494,15 @@ class _Gate(ast.NodeTransformer):
         function = node.func
         if isinstance(function, ast.Name) and function.id == "hasattr" and len(node.args) == 2:
             name = getattr(node.args[1], "value", None)
-            if isinstance(name, str) and name.startswith("_"):
+            if isinstance(name, str) and name.startswith("__") and name not in PROBED:
                 self.refuse(node, "`hasattr` of a private name")
         if isinstance(function, ast.Name) and function.id == "type" and "type" not in self.names.bound:
             if len(node.args) != 1 or node.keywords or isinstance(node.args[0], ast.Starred):
                 self.refuse(node, "`type` with three arguments")
+            node.func = ast.copy_location(ast.Name("__astra_type__", ast.Load()), function)
             node.args = [self.visit(argument) for argument in node.args]
             return node
         if isinstance(function, ast.Attribute):
-            if function.attr == "format":
-                self._format(node, function.value)
             if function.attr == "__setattr__":
                 return self._setattr(node, function)
             node.func = self._attribute(function, called=True)
@@ -470,26 +529,10 @@ class _Gate(ast.NodeTransformer):
         node.args = [self.visit(argument) for argument in node.args]
         return node
 
-    def _format(self, node, receiver):
-        text = None
-        if isinstance(receiver, ast.Constant) and isinstance(receiver.value, str):
-            text = receiver.value
-        elif isinstance(receiver, ast.Name):
-            text = self.names.literal(receiver.id)
-        if text is None:
-            self.refuse(node, "`format` on something that is not a literal")
-            return
-        todo = [text]
-        while todo:
-            try:
-                fields = list(string.Formatter().parse(todo.pop()))
-            except ValueError:
-                continue
-            for _before, field, spec, _conversion in fields:
-                if field and ("." in field or "[" in field):
-                    self.refuse(node, "a format field that reaches into its value")
-                if spec:
-                    todo.append(spec)
+    def _plain_fields(self, text):
+        """Whether no field of this literal reaches into its value, so that nothing needs a look at run time."""
+        return isinstance(text, str) and not any(
+            sign in field.split(":")[0].split("}")[0] for field in text.split("{")[1:] for sign in ".[")
 
 
 def _passed(tree):
@@ -498,17 +541,17 @@ def _passed(tree):
     return tree, sorted(set(gate.found))
 
 
-def rejections(tree):
+def rejections(tree, entries):
     """`(line, reason)` of everything that keeps this source out of a shared worker."""
     try:
-        return _passed(_without_main(tree))[1]
+        return _passed(_prepared(tree, entries))[1]
     except RecursionError:
         return [(0, "code nested too deeply to be looked at")]
 
 
-def admit(source):
+def admit(source, entries):
     """The code object of an admitted source, with its checks in it."""
-    tree, found = _passed(_without_main(ast.parse(source, "<tool>")))
+    tree, found = _passed(_prepared(ast.parse(source, "<tool>"), entries))
     if found:
         raise ValueError(f"line {found[0][0]}: {found[0][1]}")
     return compile(ast.fix_missing_locations(tree), "<tool>", "exec", dont_inherit=True)

@@ -1,4 +1,5 @@
 """A process of its own for one session: all of plain Python, held only by the kernel's protections."""
+import opcode
 import sys
 import types
 
@@ -23,7 +24,7 @@ def setup(world):
     sys.modules["astra"] = astra
 
 
-def compile(source):
+def compile(source, _entries):
     import builtins
     return builtins.compile(source, "<tool>", "exec", dont_inherit=True)
 
@@ -40,8 +41,24 @@ def namespace():
     return module.__dict__
 
 
+def clear_caches():
+    pass
+
+
+def _raised_by_tool(error):
+    """Whether a `raise` of the tool's made it, and not the system."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None or trace.tb_frame.f_globals.get("__name__") != "tool":
+        return False
+    return trace.tb_frame.f_code.co_code[trace.tb_lasti] == opcode.opmap["RAISE_VARARGS"]
+
+
 def denial(error):
     """Whether `error` is the sandbox saying no."""
+    if _raised_by_tool(error):
+        return None
     if isinstance(error, OSError) and error.errno in (1, 13, 38):
         return "Denied"
     if isinstance(error, ModuleNotFoundError) and "sandbox" in str(error):

@@ -2,18 +2,31 @@
 
 The C encoder does the common case in one pass; only what it refuses (infinite floats, odd keys) is rebuilt first.
 """
+import collections
 import dataclasses
 import datetime
 import decimal
 import enum
 import json
 import json.encoder
+import fractions
+import ipaddress
+import pathlib
 import re
 import sys
+import types
+import uuid
 
-_ADDRESS = re.compile(r"\bat 0x[0-9a-fA-F]+")
+# As CPython ends the repr of an object without a better one; honest text about a device at 0x3C stays.
+_ADDRESS = re.compile(r" at 0x[0-9a-f]{6,}(?=>)")
 _PATH = re.compile(r"(?:/[\w.+-]+)+/(?:lib/)?python3[\w.]*/[\w./+-]*|<_astra_\w+>")
 _scanner = json.JSONDecoder().scan_once
+
+
+# Values that people write down, and sequences that are not lists.
+_TEXTS = (decimal.Decimal, fractions.Fraction, datetime.timedelta, uuid.UUID, complex, pathlib.PurePath,
+          ipaddress.IPv4Address, ipaddress.IPv6Address, ipaddress.IPv4Network, ipaddress.IPv6Network)
+_LISTS = (type({}.keys()), type({}.values()), type({}.items()), range, collections.deque, collections.UserList)
 
 
 class NotJson(Exception):
@@ -32,8 +45,14 @@ def _default(value):
         return value.value
     if isinstance(value, (set, frozenset)):
         return _ordered(value)
-    if isinstance(value, decimal.Decimal):
+    if isinstance(value, _TEXTS):
         return str(value)
+    if isinstance(value, _LISTS):
+        return list(value)
+    if isinstance(value, types.SimpleNamespace):
+        return dict(value.__dict__)
+    if isinstance(value, types.MappingProxyType):
+        return dict(value)
     if isinstance(value, (datetime.date, datetime.time)):
         return value.isoformat()
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
@@ -93,7 +112,7 @@ text = json.encoder.encode_basestring
 
 def scrub(string):
     """Without memory addresses, which differ from run to run."""
-    return _ADDRESS.sub("at 0x0", string) if "at 0x" in string else string
+    return _ADDRESS.sub(" at 0x0", string) if " at 0x" in string else string
 
 
 def result_text(value):
@@ -120,7 +139,7 @@ def state_text(state):
     if not isinstance(state, dict):
         raise NotJson("the state is not an object")
     try:
-        return scrub("".join(_strict(state, 0)))
+        return "".join(_strict(state, 0))
     except RecursionError:
         raise NotJson("the state is nested too deeply or contains itself") from None
     except (TypeError, ValueError) as error:
@@ -135,10 +154,11 @@ def parse(string):
 def message_of(error):
     """`Type: message` as a person would see it, without host paths or addresses, at most 2,000 characters."""
     try:
-        said = str(error)
-    except BaseException:
+        # Exact strings, cut before anything looks at them: what a tool's `__str__` gives may have methods of its own.
+        said = str.__str__(str(error))[:2000]
+    except Exception:
         said = "(no message)"
-    name = type(error).__name__
+    name = str.__str__(type(error).__name__)[:200]
     line = f"{name}: {said}" if said else name
     return scrub(_PATH.sub("<python>", line))[:2000].encode("utf-8", "replace").decode()
 

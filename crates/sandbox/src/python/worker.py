@@ -43,6 +43,7 @@ class _Output:
     def write(self, string):
         if not isinstance(string, str):
             raise TypeError(f"write() argument must be str, not {type(string).__name__}")
+        string = str.__str__(string)  # a subclass may lie about its length
         self._size += len(string)
         if self._size > self._cap:
             self._parts.clear()
@@ -144,22 +145,31 @@ class Worker:
     # Each operation returns the tail of its reply: JSON members without the leading brace.
 
     def guarded(self, action, *arguments):
-        """Runs `action` under the limits; returns (value, kind, message)."""
+        """Runs `action` under the limits; returns (value, kind, message).
+
+        Whatever may run the tool's code once more, its exception's `__str__` or the finalisers of what it leaves
+        behind, happens here too, while the alarm is on.
+        """
         limits = self.limits
         value = kind = message = None
         try:
             try:
                 limits.begin()
                 value = action(*arguments)
-                limits.active = False
             except BaseException as error:
-                limits.active = False
+                kind, message = "Exception", "(no message)"
                 kind, message = self.classify(error)
                 # Frames keep the tool's values alive; nothing of a failed call may stay.
                 error.__traceback__ = None
-        except _Stop:
+                self.world.current.state = None
+            if self.world.current.tainted:
+                self.engine.clear_caches()
             limits.active = False
-            kind, message = "TimeLimit", ""
+        except BaseException as error:
+            limits.active = False
+            value = None
+            kind, message = ("TimeLimit", "") if isinstance(error, _Stop) else (kind or "Exception", "(no message)")
+            self.world.current.state = None
         if limits.hit is not None:
             kind = limits.hit
             message = ("the call used its CPU time" if kind == "CpuLimit" else "the call used its time")
@@ -190,7 +200,6 @@ class Worker:
         text = self.values.text
         parts = [f'"cpu":{_cpu(_CPU) - began},"stdout":{text(stdout)}']
         if kind is not None:
-            session.state = None
             parts.append(f'"kind":"{kind}","message":{text(message)}')
         else:
             result, state, shown = value
@@ -199,8 +208,6 @@ class Worker:
                 parts.append(f'"text":{text(shown)}')
             if state is not None:
                 session.state_text = state
-                # What the next call sees is what was sent: no tuples, no aliases.
-                session.state = self.values.parse(state)
                 parts.append(f'"state":{text(state)}')
         return ",".join(parts)
 
@@ -228,7 +235,7 @@ class Worker:
             raise _Failure("NotJson", str(error)) from None
         shown = None
         if self.want_text:
-            shown = self.values.scrub(str(value))
+            shown = self.values.scrub(str.__str__(str(value)))
         if len(result) > self.cap or (shown is not None and len(shown) > self.cap):
             raise _Failure("OutputLimit", f"the result is longer than {self.cap} bytes")
         changed = None
@@ -237,19 +244,27 @@ class Worker:
                 changed = self.values.state_text(session.state)
             except self.values.NotJson as error:
                 raise _Failure("BadState", str(error)) from None
+            if session.tainted:
+                # Keys of a class with its own idea of equality may have been written twice.
+                changed = self.values.state_text(self.values.parse(changed))
             if changed == session.state_text:
                 changed = None
             elif len(changed) > 8 * self.cap:
                 raise _Failure("BadState", f"the state is longer than {8 * self.cap} bytes")
+            else:
+                # What the next call sees is what was sent: no tuples, no aliases.
+                session.state = self.values.parse(changed)
         return result, changed, shown
 
     def load(self, request):
+        self.world.current = self.world.nobody()
         program = Program()
         program.data = {name: text.encode() for name, text in request["data"]}
         program.state_text = request["state"]
         program.tools = request["tools"]
         program.codes, kind, message = self.guarded(
-            lambda: [self.engine.compile(source) for source in request["sources"]])
+            lambda: [self.engine.compile(source, [tool[2] for tool in request["tools"] if tool[1] == number])
+                     for number, source in enumerate(request["sources"])])
         if kind is not None:
             return f'"kind":"{kind}","message":{self.values.text(message)}'
         self.programs[request["program"]] = program
@@ -297,6 +312,8 @@ class Worker:
         return '"done":true'
 
     def collect(self, _request):
+        # Finalisers of any session may run: in nobody's name, with nobody's data and clock.
+        self.world.current = self.world.nobody()
         self.guarded(gc.collect)
         self.output.take()
         return '"done":true'

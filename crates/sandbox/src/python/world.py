@@ -5,6 +5,7 @@ One call runs at a time in a worker, so "the running session" is one module vari
 """
 import contextvars
 import ctypes
+import functools
 import gc
 import hashlib
 import importlib
@@ -31,7 +32,7 @@ class Session:
     """What one episode owns in a worker."""
 
     __slots__ = ("number", "program", "namespaces", "functions", "state", "state_text", "seed", "_drawn", "_clock",
-                 "_random", "context", "facades", "secret", "parsed", "extra")
+                 "_random", "context", "facades", "secret", "parsed", "extra", "tainted")
 
     def __init__(self, number, program, seed):
         self.number = number
@@ -50,6 +51,7 @@ class Session:
         self.facades = {}
         self.parsed = {}
         self.extra = {}
+        self.tainted = False  # has values that may poison what the library caches
 
     def microseconds(self):
         self._clock += TICK
@@ -100,6 +102,11 @@ class Session:
 
 # Before any session: the zygote's own imports may look at the clock.
 current = Session(0, None, 0)
+
+
+def nobody():
+    """A session for what runs on behalf of none."""
+    return Session(0, None, 0)
 
 
 def now():
@@ -213,6 +220,23 @@ def _patch_entropy():
     secrets.SystemRandom = random.SystemRandom
 
 
+def _zone_class(module):
+    """Puts a ZoneInfo in place that looks zones up by exact strings only: all sessions share what it found."""
+    class ZoneInfo(module.ZoneInfo):
+        __slots__ = ()
+
+        def __new__(cls, key):
+            if not isinstance(key, str):
+                raise TypeError(f"a zone is named by a str, not by a {type(key).__name__}")
+            return super().__new__(cls, str.__str__(key))
+
+        def __repr__(self):
+            return f"zoneinfo.ZoneInfo(key={self.key!r})"
+
+    ZoneInfo.__module__, ZoneInfo.__qualname__ = "zoneinfo", "ZoneInfo"
+    module.ZoneInfo = ZoneInfo
+
+
 def _warm():
     """Touches what is opened lazily, for no file can be opened later."""
     import datetime
@@ -229,6 +253,7 @@ def _warm():
     decimal.getcontext()
     unicodedata.name("a")
     "a.b".encode("idna")
+    _zone_class(zoneinfo)
     # A ZoneInfo that is alive is found without its file, so all of them are kept alive.
     kept = []
     for key in sorted(zoneinfo.available_timezones()):
@@ -247,14 +272,16 @@ def prepare(settings):
             importlib.import_module(name)
         except ImportError:
             pass
-    # Type hints over ctypes: libraries keep working, tools may not reach it.
     _zones = _warm()
     _patch_time()
     _patch_datetime()
     _patch_entropy()
+    # Before the zygote freezes its objects: afterwards they are not listed any more.
+    library_caches.extend(thing for thing in gc.get_objects() if type(thing) is functools._lru_cache_wrapper)
     settings["memory_bytes"] = int(settings["memory_bytes"])
     settings["filter"] = bytes(settings["filter"])
 
 
 _zones = []
+library_caches = []
 sys.setrecursionlimit(1000)

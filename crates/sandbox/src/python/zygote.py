@@ -15,6 +15,8 @@ import sys
 import _astra_lockdown as lockdown
 
 _reaping = True
+_ends = {}
+_REMEMBERED = 4096
 
 
 def _reap(*_ignored):
@@ -22,8 +24,14 @@ def _reap(*_ignored):
     if not _reaping:
         return
     try:
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
+        while True:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+            if not pid:
+                return
+            _ends.pop(pid, None)
+            _ends[pid] = status
+            if len(_ends) > _REMEMBERED:
+                del _ends[next(iter(_ends))]
     except ChildProcessError:
         pass
 
@@ -60,11 +68,21 @@ def _fork(channel, settings, role, end):
     os.close(handle)
 
 
+def _tell_end(channel):
+    """Answers how a worker ended: its wait status, or null when it lives or nobody remembers."""
+    number = int.from_bytes(channel.recv(4, socket.MSG_WAITALL), "little")
+    _reap()
+    _send(channel, {"status": _ends.pop(number, None)}, [])
+
+
 def _serve(channel, settings):
     while True:
         data, ancillary, _flags, _address = channel.recvmsg(1, socket.CMSG_SPACE(4 * 4))
         if not data:
             os._exit(0)
+        if data == b"e":
+            _tell_end(channel)
+            continue
         received = array.array("i")
         for level, kind, payload in ancillary:
             if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:

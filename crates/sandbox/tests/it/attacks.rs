@@ -124,7 +124,7 @@ const SYSTEM: &[Attack] = &[
     attack(
         "environment variables",
         "import os\ndef attack():\n    return sorted(os.environ)\n",
-        Rejected("os"),
+        Returns("[]"),
         Returns(r#"["LANG","LC_ALL","PYTHONHASHSEED","PYTHONUTF8","TZ"]"#),
     ),
     attack(
@@ -243,13 +243,20 @@ const REACH: &[(&str, &str, Expect)] = &[
         "import random\n_os = 1\nr = random\ndef attack():\n    return r._os.name\n",
         DENIED,
     ),
-    ("format string", "def attack():\n    return '{0.__class__}'.format(1)\n", Rejected("format")),
-    ("format of a variable", "def attack(s='{0.__class__}'):\n    return s.format(1)\n", Rejected("format")),
+    ("format string", "def attack():\n    return '{0.__class__}'.format(1)\n", DENIED),
+    ("format of a variable", "def attack(s='{0.__class__}'):\n    return s.format(1)\n", DENIED),
+    ("format of a nested field", "def attack():\n    return '{0:{1.__class__}}'.format(1, 2)\n", DENIED),
     (
-        "format unbound",
-        "def attack():\n    return list(map(str.format, ['{0.__class__}'], [1]))\n",
-        Rejected("format"),
+        "format by a subclass",
+        "class S(str): pass\ndef attack():\n    return S('{0.real}').format(1)\n",
+        DENIED,
     ),
+    (
+        "format of a wrapped string",
+        "from collections import UserString\ndef attack():\n    return UserString('{0.__class__}').format(1)\n",
+        DENIED,
+    ),
+    ("format unbound", "def attack():\n    return list(map(str.format, ['{0.__class__}'], [1]))\n", DENIED),
     (
         "format_map",
         "def attack():\n    return '{a.__class__}'.format_map({'a': 1})\n",
@@ -270,7 +277,28 @@ const REACH: &[(&str, &str, Expect)] = &[
         "import operator as o\ndef attack():\n    return o.attrgetter('__class__')(1)\n",
         Rejected("attrgetter"),
     ),
-    ("getattr", "def attack():\n    return getattr(print, '__se' + 'lf__')\n", Rejected("getattr")),
+    ("getattr", "def attack():\n    return getattr(print, '__se' + 'lf__')\n", DENIED),
+    (
+        "getattr of a frame",
+        "def attack():\n    g = (x for x in [1])\n    return getattr(g, 'gi_' + 'frame')\n",
+        DENIED,
+    ),
+    (
+        "getattr of a private name",
+        "import random\ndef attack():\n    return getattr(random, '_' + 'os')\n",
+        DENIED,
+    ),
+    (
+        "getattr by a name with a mind of its own",
+        "class S(str):\n    def startswith(self, x): return False\ndef attack():\n    return getattr(print, S('__self__'))\n",
+        Fails(&[Exception]),
+    ),
+    ("setattr", "import json\ndef attack():\n    setattr(json.dumps, 'leak', 1)\n", DENIED),
+    ("setattr of a class", "class A: pass\ndef attack():\n    setattr(A(), '__class__', int)\n", DENIED),
+    ("delattr", "import json\ndef attack():\n    delattr(json.dumps, 'leak')\n", DENIED),
+    ("vars", "import json\ndef attack():\n    return vars(json)\n", DENIED),
+    ("vars of a class", "class A: pass\ndef attack():\n    return len(vars(A))\n", DENIED),
+    ("dict", "def attack():\n    return attack.__dict__\n", DENIED),
     ("hasattr", "def attack():\n    return hasattr(1, '__class__')\n", Rejected("hasattr")),
     ("hasattr of a computed name", "def attack():\n    return hasattr(1, '_' + '_class__')\n", DENIED),
     (
@@ -285,7 +313,7 @@ const REACH: &[(&str, &str, Expect)] = &[
     ),
     ("alias that forwards", "from typing import Literal\ndef attack():\n    Literal[1].leak = 1\n", DENIED),
     ("function type", "def attack():\n    return type(attack)(attack.__code__, {})\n", Rejected("__code__")),
-    ("wide letters", "def attack():\n    return \u{ff47}etattr(1, 'real')\n", Rejected("getattr")),
+    ("wide letters", "def attack():\n    return \u{ff45}val('1')\n", Rejected("eval")),
     ("subclass of a facade", "import json\ndef attack():\n    class F(type(json)): pass\n", DENIED),
     (
         "frames",
@@ -313,7 +341,8 @@ const REACH: &[(&str, &str, Expect)] = &[
     ("eval", "def attack():\n    return eval('1')\n", Rejected("eval")),
     ("import function", "def attack():\n    return __import__('os').name\n", Rejected("__import__")),
     ("three-argument type", "def attack():\n    return type('X', (), {})\n", Rejected("type")),
-    ("type by another name", "t = type\ndef attack():\n    return t('X', (), {})\n", Rejected("type")),
+    ("type by another name", "t = type\ndef attack():\n    return t('X', (), {})\n", DENIED),
+    ("type of something", "def attack():\n    return type[int]('X', (), {})\n", Fails(&[Exception])),
     ("type of a type", "def attack():\n    return type(type(1))('X', (), {})\n", DENIED),
     (
         "type as a parameter's name",

@@ -6,6 +6,7 @@ mod attacks;
 mod corpus;
 mod facades;
 mod life;
+mod neighbours;
 mod python;
 mod sessions;
 mod support;

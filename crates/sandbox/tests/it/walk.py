@@ -4,10 +4,14 @@ Prints one line for each thing that must not be there: a module, a frame, a code
 object that takes attributes, or a mutable container that sessions would share.
 """
 import collections
+import gc
 import json
+import resource
 import sys
 import types
 
+# A walk that finds ever new objects must not take the machine with it.
+resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))
 folder = sys.argv[1]
 for name in ("lockdown", "values", "world", "facade", "gate", "private", "shared"):
     module = types.ModuleType(f"_astra_{name}")
@@ -84,6 +88,9 @@ while queue and len(seen) < 100_000:
     if type(thing) is dict and "__build_class__" in thing:
         problems.append(f"{path}: the builtins")
         continue
+    if isinstance(thing, types.MappingProxyType):
+        # `thing == x` and `thing | x` hand the dictionary behind it to `x`.
+        problems.append(f"{path}: a shared dictionary behind a view")
     if isinstance(thing, (dict, list, set, bytearray, collections.deque)):
         problems.append(f"{path}: a shared {type(thing).__name__}")
     if thing is type:
@@ -104,6 +111,8 @@ while queue and len(seen) < 100_000:
             value = getattr(thing, name)
             again = getattr(thing, name)
         except Exception:
+            continue
+        if isinstance(value, types.MappingProxyType) and gc.get_referents(value)[0] is not gc.get_referents(again)[0]:
             continue
         if isinstance(value, (dict, list, set)) and value is not again:
             continue  # made for whoever asks
