@@ -22,8 +22,8 @@ fn load(runtime: &Runtime) -> TestResult<Vec<Arc<Arena>>> {
     let mut arenas = Vec::new();
     for (at, written) in hand::all().iter().enumerate() {
         let (mut spec, data) = hand_written(written.name)?;
-        // A few run in the private class, where a worker is one session.
-        if at % 8 == 0 {
+        // One runs in the private class, where a worker is one session.
+        if at == 0 {
             spec.tools.iter_mut().for_each(|tool| tool.class = IsolationClass::Private);
         }
         arenas.push(runtime.load(spec, &data)?);
@@ -71,8 +71,7 @@ fn ten_thousand_episodes_under_fire() {
             if let Some(pid) = pids.get(1 + draw_below(&mut rng, pids.len().saturating_sub(1).max(1)))
                 && let Some(pid) = rustix::process::Pid::from_raw(i32::try_from(*pid).unwrap_or(0))
             {
-                let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
-                kills += 1;
+                kills += usize::from(rustix::process::kill_process(pid, rustix::process::Signal::KILL).is_ok());
             }
         }
         (seen, kills)
@@ -97,7 +96,7 @@ fn ten_thousand_episodes_under_fire() {
     let (seen, kills) = killer.join().unwrap();
     let statistics = engine.statistics();
     println!("{kills} kills, {} respawns, {} rebuilds", statistics.respawns, statistics.rebuilds);
-    assert!(kills > 10 && statistics.respawns > 0, "the workers were under fire");
+    assert!(kills > 10 && statistics.respawns > 10, "the workers were under fire");
 
     drop((abandoned, arenas, runtime, expected));
     Arc::into_inner(engine).unwrap();
