@@ -15,18 +15,21 @@ def _winner(board: List[str]) -> Optional[str]:
     return "draw" if " " not in board else None
 
 
-def _best(board: List[str], player: str) -> tuple:
-    outcome = _winner(board)
-    if outcome:
-        return {"O": 1, "draw": 0, "X": -1}[outcome], -1
-    other = "X" if player == "O" else "O"
-    options = []
-    for cell in (i for i, mark in enumerate(board) if mark == " "):
-        board[cell] = player
-        options.append((_best(board, other)[0], cell))
-        board[cell] = " "
-    pick = max if player == "O" else min
-    return pick(options, key=lambda option: (option[0], -option[1]) if player == "O" else (option[0], option[1]))
+def _completing(board: List[str], player: str) -> Optional[int]:
+    """The cell that gives the player three in a line, if there is one."""
+    for line in LINES:
+        marks = [board[cell] for cell in line]
+        if marks.count(player) == 2 and " " in marks:
+            return line[marks.index(" ")]
+    return None
+
+
+def _answer(board: List[str]) -> int:
+    """Win, else block, else the centre, else a corner, else what is left."""
+    for player in ("O", "X"):
+        if (cell := _completing(board, player)) is not None:
+            return cell
+    return next(cell for cell in (4, 0, 2, 6, 8, 1, 3, 5, 7) if board[cell] == " ")
 
 
 def play_move(cell: int, restart: bool = False) -> dict:
@@ -39,6 +42,6 @@ def play_move(cell: int, restart: bool = False) -> dict:
         raise IllegalMove(f"cell {cell} is not free")
     BOARD[cell] = "X"
     if not _winner(BOARD):
-        BOARD[_best(BOARD, "O")[1]] = "O"
+        BOARD[_answer(BOARD)] = "O"
     rows = ["".join(BOARD[i:i + 3]).replace(" ", ".") for i in (0, 3, 6)]
     return {"board": rows, "outcome": _winner(BOARD) or "running"}
