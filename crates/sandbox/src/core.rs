@@ -82,31 +82,36 @@ impl Core {
         check_inputs(program)?;
         let parts = distinct_sources(program);
         let request = inspection(program, &parts.0, &parts.1);
-        let report = not_from_outside(|| self.inspect(&request), |lost| lost.outside);
-        let report = report.map_err(|lost| SandboxError::Compile {
-            tool: program.tools.first().map_or_else(String::new, |tool| tool.name.clone()),
-            line: 0,
-            message: lost.message,
+        let report = not_from_outside(|| self.inspect(&request), Failed::is_outside);
+        let report = report.map_err(|failed| match failed {
+            Failed::Ours(error) => error,
+            Failed::Lost(lost) if lost.outside => {
+                SandboxError::Worker { doing: "reading sources", reason: lost.message }
+            }
+            Failed::Lost(lost) => SandboxError::Compile {
+                tool: program.tools.first().map_or_else(String::new, |tool| tool.name.clone()),
+                line: 0,
+                message: lost.message,
+            },
         })?;
         let key = self.next.fetch_add(1, Ordering::Relaxed);
         Loaded::new(key, program, parts, &report).map(|loaded| LoadedProgram(Arc::new(loaded)))
     }
 
     /// Has the gate read sources. A gate worker that dies of them is replaced at the next load.
-    pub(crate) fn inspect(&self, request: &str) -> Result<String, Lost> {
+    fn inspect(&self, request: &str) -> Result<String, Failed> {
         let mut gate = lock(&self.gate);
         let mut worker = match gate.take() {
             Some(worker) => worker,
-            None => Worker::spawn(&self.zygote, Role::Gate, &self.options.limits)
-                .map_err(|error| Lost::new(ErrorKind::Crash, error.to_string()))?,
+            None => Worker::spawn(&self.zygote, Role::Gate, &self.options.limits).map_err(Failed::Ours)?,
         };
-        let reply = worker.request(request)?;
+        let reply = worker.request(request).map_err(Failed::Lost)?;
         let read = match (&reply.report, reply.kind) {
             (Some(report), None) => Ok(report.get().to_owned()),
-            (_, kind) => Err(Lost::new(
+            (_, kind) => Err(Failed::Lost(Lost::new(
                 kind.unwrap_or(ErrorKind::Protocol),
                 reply.message.as_deref().unwrap_or("no report came"),
-            )),
+            ))),
         };
         *gate = Some(worker);
         read
@@ -135,8 +140,8 @@ impl Core {
             self.settle(session, &mut body)?;
             Ok(self.with_worker(&mut body, |worker| answer(worker, &request)))
         };
-        let outside = |failed: &Failed| matches!(failed, Failed::Lost(lost) if lost.outside);
-        let answered = not_from_outside(|| attempt().map_err(Failed::Ours)?.map_err(Failed::Lost), outside);
+        let answered =
+            not_from_outside(|| attempt().map_err(Failed::Ours)?.map_err(Failed::Lost), Failed::is_outside);
         let (taken, growth) = match answered {
             Ok(answered) => answered,
             Err(Failed::Ours(error)) => return Err(error),
@@ -153,7 +158,7 @@ impl Core {
 
     /// Books a call that was answered.
     pub(crate) fn conclude(&self, session: &Session, body: &mut Body, call: Call) -> CallOutcome {
-        let Taken { mut outcome, state, hash } = call.taken;
+        let Taken { mut outcome, state, hash, refused } = call.taken;
         if matches!(body.place, Place::Shared { .. }) {
             body.growth += call.growth;
             if call.growth > KEPT_BYTES {
@@ -167,7 +172,7 @@ impl Core {
         }
         outcome.wall = call.began.elapsed();
         if let Err(error) = &outcome.result
-            && error.kind.rolls_back()
+            && (refused || error.kind.rolls_back())
         {
             self.leave(session.number, body);
             return outcome;
@@ -212,12 +217,21 @@ impl Core {
     }
 }
 
-/// Why a call was not answered.
+/// Why a request was not answered.
 enum Failed {
     /// Infrastructure.
     Ours(SandboxError),
     /// Its worker was lost.
     Lost(Lost),
+}
+
+impl Failed {
+    fn is_outside(&self) -> bool {
+        match self {
+            Self::Ours(_) => false,
+            Self::Lost(lost) => lost.outside,
+        }
+    }
 }
 
 /// Data and state must be JSON before a worker sees them.

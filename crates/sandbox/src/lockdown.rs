@@ -96,9 +96,12 @@ fn build() -> Result<BpfProgram, seccompiler::BackendError> {
     };
     rules.insert(libc::SYS_mmap, vec![not_executable()?]);
     rules.insert(libc::SYS_mprotect, vec![not_executable()?]);
-    // A shared worker moves its own soft memory limit; nobody else's.
+    // A shared worker moves its own soft memory limit; nobody else's and no other one: past its hard CPU limit the
+    // kernel would kill a process, and that must not look like a kill from outside.
     let own = SeccompCondition::new(0, SeccompCmpArgLen::Qword, SeccompCmpOp::Eq, 0)?;
-    rules.insert(libc::SYS_prlimit64, vec![SeccompRule::new(vec![own])?]);
+    let memory = u64::from(libc::RLIMIT_AS);
+    let memory = SeccompCondition::new(1, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, memory)?;
+    rules.insert(libc::SYS_prlimit64, vec![SeccompRule::new(vec![own, memory])?]);
     let denied = SeccompAction::Errno(libc::EPERM.unsigned_abs());
     SeccompFilter::new(rules, denied, SeccompAction::Allow, ARCHITECTURE)?.try_into()
 }

@@ -109,10 +109,8 @@ impl Core {
     }
 
     pub(crate) fn open_in(&self, slot: &mut Slot, session: &Session) -> Result<(), (SandboxError, Fate)> {
-        let died = |lost: Lost| {
-            let fate = Fate::of(&lost);
-            (SandboxError::Worker { doing: "opening", reason: lost.message }, fate)
-        };
+        // Nothing of this program ran in it yet: however the worker ended, another one may do.
+        let died = |lost: Lost| Fate::outside("opening", lost);
         self.make_room(slot).map_err(died)?;
         sweep(slot).map_err(died)?;
         let Some(worker) = slot.worker.as_mut() else { return Ok(()) };
@@ -145,17 +143,20 @@ impl Core {
             let entry = &body.log[number];
             let (tool, expected) = (session.program.0.tool_name(entry.tool).to_owned(), entry.hash);
             let request = call_request(session.number, &tool, &entry.arguments);
-            let got =
-                self.with_worker(body, |worker| worker.request(&request).map(|reply| hash_reply(&reply)));
+            let got = self.with_worker(body, |worker| {
+                let hash = worker.request(&request).map(|reply| hash_reply(&reply));
+                // Charged when the call was made, not again.
+                worker.weigh();
+                hash
+            });
             if got.as_ref().is_ok_and(|hash| *hash == expected) {
                 continue;
             }
             self.leave(session.number, body);
-            let fate = match got {
-                Err(lost) if lost.outside => Fate::Outside,
-                Ok(_) | Err(_) => Fate::Lives,
+            return match got {
+                Err(lost) if lost.outside => Err(Fate::outside("rebuilding", lost)),
+                Ok(_) | Err(_) => Err(Fate::lives(SandboxError::RebuildMismatch { call: number, tool })),
             };
-            return Err((SandboxError::RebuildMismatch { call: number, tool }, fate));
         }
         Ok(())
     }
@@ -198,7 +199,9 @@ impl Core {
     /// Now and then: room for what is to come, garbage collection, and a fresh worker for one that grew too large.
     pub(crate) fn tend(&self, slot: &mut Slot) {
         slot.calls += 1;
-        if !slot.calls.is_multiple_of(CALLS_PER_LOOK) {
+        // What one session took must not be missing for its neighbours.
+        let took_room = slot.worker.as_ref().is_some_and(|worker| worker.grew > ROOM_STEP);
+        if !took_room && !slot.calls.is_multiple_of(CALLS_PER_LOOK) {
             return;
         }
         let kept = self.make_room(slot).is_ok();

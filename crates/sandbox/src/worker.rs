@@ -25,7 +25,7 @@ const TICK: Duration = Duration::from_millis(40);
 
 /// Deaths from outside in a row after which the machine, not chance, is the trouble.
 pub(crate) const OUTSIDE_KILLS: usize = 20;
-/// Wait status of a process that SIGKILL ended. The host asks only before it sends that signal itself, and workers may
+/// Signal in the wait status of a process that SIGKILL ended. The host asks only before it sends that signal itself, and workers may
 /// not send any.
 const SIGKILLED: i32 = 9;
 
@@ -87,6 +87,7 @@ pub(crate) struct Worker {
     zygote: Arc<Zygote>,
     /// Its process number, as the zygote counts.
     number: u32,
+    role: Role,
     pid: i32,
     memory: Option<File>,
     processor: Option<File>,
@@ -98,6 +99,8 @@ pub(crate) struct Worker {
     pub(crate) total_cpu: Duration,
     /// Resident memory when the last call or opening ended.
     pub(crate) resident_before: u64,
+    /// By how much the last call raised it.
+    pub(crate) grew: u64,
     /// What its lockdown reported: layer → "" or why it is missing.
     pub(crate) report: Value,
 }
@@ -135,6 +138,7 @@ impl Worker {
             handle,
             zygote: Arc::clone(zygote),
             number,
+            role,
             pid,
             memory: File::open(format!("/proc/{pid}/statm")).ok(),
             processor: File::open(format!("/proc/{pid}/stat")).ok(),
@@ -144,6 +148,7 @@ impl Worker {
             outgoing: Vec::new(),
             total_cpu: Duration::ZERO,
             resident_before: 0,
+            grew: 0,
             report: Value::Null,
         };
         zygote.note(pid, true);
@@ -157,14 +162,22 @@ impl Worker {
         }
     }
 
+    /// Notes the memory that it has now, against what it had before.
+    pub(crate) fn weigh(&mut self) {
+        let now = self.resident();
+        self.grew = now.saturating_sub(self.resident_before);
+        self.resident_before = now;
+    }
+
     /// Finds out whose doing it is that the channel ended, and makes sure that the worker is dead.
     fn post_mortem(&self, mut lost: Lost) -> Lost {
         if lost.kind == ErrorKind::Crash {
             // One that still runs has closed its channel itself.
             let patience = rustix::event::Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
             let ended = rustix::event::poll(&mut [PollFd::new(&self.handle, PollFlags::IN)], Some(&patience));
-            let status = if ended == Ok(1) { self.zygote.end_of(self.number) } else { None };
-            lost.outside = status == Some(SIGKILLED);
+            // One of which nobody knows anything went down with the zygote, or long ago.
+            lost.outside |= ended == Ok(1)
+                && self.zygote.end_of(self.number).is_none_or(|status| status & 0x7f == SIGKILLED);
         }
         kill(&self.handle);
         lost
@@ -222,6 +235,8 @@ impl Worker {
         let flags = rustix::net::RecvFlags::PEEK | rustix::net::RecvFlags::DONTWAIT;
         match rustix::net::recv(&self.socket, &mut one, flags) {
             Err(rustix::io::Errno::AGAIN) => Ok(()),
+            // Before a word was said: of a worker with many sessions that is not the fault of the one that asks.
+            Ok((0, _)) | Err(_) if self.role != Role::Private => Err(Lost::beforehand()),
             Ok((0, _)) | Err(_) => Err(Lost::new(ErrorKind::Crash, "the worker died")),
             Ok(_) => Err(Lost::new(ErrorKind::Protocol, "the worker sent a frame that nobody asked for")),
         }

@@ -98,6 +98,48 @@ fn a_killed_worker_is_rebuilt_with_equal_results() {
 }
 
 #[test]
+fn a_death_of_its_own_is_blamed_at_once_and_a_kill_from_outside_never() {
+    let engine = engine().unwrap();
+    // Deep nesting in C overflows the stack of the process.
+    let fatal = "import itertools\ndef f(deep=True):\n    x = iter(())\n    for _ in range(300000 if deep else 1): x = itertools.chain(x)\n    return list(x)\n";
+    for class in [Isolation::Shared, Isolation::Private] {
+        let loaded = load(&engine, fatal, &["f"], class).unwrap();
+        let session = engine.open(&loaded, 1).unwrap();
+        let before = engine.statistics().respawns;
+        let error = call(&engine, &session, "f", "{}").unwrap().result.unwrap_err();
+        assert_eq!(error.kind, astra_sandbox::ErrorKind::Crash, "{class:?}");
+        assert_eq!(engine.statistics().respawns, before + 1, "{class:?}: it was tried once");
+        assert_eq!(loaded.isolation(), Isolation::Private);
+        assert_eq!(value(&engine, &session, "f", r#"{"deep": false}"#).unwrap(), json!([]));
+    }
+    for class in [Isolation::Shared, Isolation::Private] {
+        let loaded = stateful(&engine, class).unwrap();
+        let session = engine.open(&loaded, 1).unwrap();
+        for number in 0..5 {
+            // Whoever is alive, workers held by sessions among them; the launcher comes first.
+            for pid in engine.statistics().pids.into_iter().skip(1) {
+                kill(pid);
+            }
+            assert!(
+                call(&engine, &session, "step", &json!({ "n": number }).to_string()).unwrap().result.is_ok()
+            );
+        }
+        assert_eq!(loaded.isolation(), class);
+    }
+}
+
+#[test]
+fn a_body_that_kills_its_worker_moves_to_the_private_class() {
+    let engine = engine().unwrap();
+    let fatal = "import itertools\nx = iter(())\nfor _ in range(300000): x = itertools.chain(x)\ny = list(x)\ndef f(): return 1\n";
+    let loaded = load(&engine, fatal, &["f"], Isolation::Shared).unwrap();
+    assert_eq!(loaded.isolation(), Isolation::Shared);
+    assert!(matches!(engine.open(&loaded, 1), Err(SandboxError::Body { .. })));
+    assert_eq!(loaded.isolation(), Isolation::Private);
+    assert!(matches!(engine.open(&loaded, 1), Err(SandboxError::Body { .. })));
+}
+
+#[test]
 fn two_thousand_sessions_with_kills_leave_nothing() {
     let engine = engine().unwrap();
     let loaded = stateful(&engine, Isolation::Shared).unwrap();

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 const SECRET: &str = "s3cr3t";
 const TRACES: [&str; 3] = [SECRET, "OWNED", "GCC"];
 
-const VICTIM: &str = r#"
+const VICTIM: &str = r"
 import calendar, ipaddress, json, re, struct, textwrap, uuid
 from collections.abc import Mapping
 from dataclasses import field
@@ -32,7 +32,7 @@ def attack(state):
         lambda: str(ZoneInfo('Asia/Tokyo')), lambda: calendar.month_name[1],
     ]
     return [f() for f in found]
-"#;
+";
 
 /// Name and source; `attack` is called before and after the victim.
 const ATTACKS: &[(&str, &str)] = &[
@@ -367,7 +367,7 @@ fn no_session_reaches_its_neighbour_or_its_worker() {
         assert_eq!(value, expected, "{name}: the next session");
         assert_eq!(
             call(&engine, &victim, "attack", "{}").unwrap().result,
-            Ok(expected),
+            Ok(expected.clone()),
             "{name}: its next call"
         );
         let after = attacker.as_ref().map(|(session, _)| shown(&engine, session).unwrap());

@@ -128,7 +128,7 @@ def put(state, key, n, fail=False, odd=None):
 #[test]
 fn values_become_json_as_documented() {
     let code = "
-import enum, dataclasses, decimal, datetime, collections, math
+import enum, dataclasses, decimal, datetime, collections, fractions, ipaddress, math, pathlib, types
 class Color(enum.Enum):
     RED = 'red'
 @dataclasses.dataclass
@@ -142,7 +142,12 @@ def show(what):
         'date': [datetime.date(2024, 2, 29), datetime.datetime(2024, 1, 1, 5)], 'dataclass': Point(1, Point(2)),
         'named': Pair(1, 'x'), 'bytes': 'ü'.encode(), 'infinite': [math.inf, -math.inf, math.nan, 1.5],
         'keys': {1: 'a', None: 'b', True: 'c', (1, 2): 'd'}, 'object': object(), 'function': show,
-        'address': str(object()), 'big': 10**400, 'text': 'a\\u2028\\ud800',
+        'address': str(object()), 'wide': [2**64, 2**64 - 1, -2**63, -2**63 - 1, '9 12345678901234567890123'],
+        'spans': [datetime.timedelta(1), fractions.Fraction(1, 3), 1 + 2j, ipaddress.ip_address('10.0.0.1'),
+                  pathlib.PurePosixPath('a/b')],
+        'sequences': [collections.deque([1, 2]), {'a': 1}.keys(), {'a': 1}.values(), range(2),
+                      types.SimpleNamespace(x=1)],
+        'text': 'a\\u2028\\ud800',
     }[what]
 ";
     let engine = engine().unwrap();
@@ -164,7 +169,24 @@ def show(what):
             let given = json!({ "what": what }).to_string();
             assert_eq!(value(&engine, &session, "show", &given).unwrap(), expected, "{what} ({class:?})");
         }
-        for what in ["object", "function", "big"] {
+        for (what, expected) in [
+            (
+                "wide",
+                json!([
+                    "18446744073709551616",
+                    u64::MAX,
+                    i64::MIN,
+                    "-9223372036854775809",
+                    "9 12345678901234567890123"
+                ]),
+            ),
+            ("spans", json!(["1 day, 0:00:00", "1/3", "(1+2j)", "10.0.0.1", "a/b"])),
+            ("sequences", json!([[1, 2], ["a"], [1], [0, 1], {"x": 1}])),
+        ] {
+            let given = json!({ "what": what }).to_string();
+            assert_eq!(value(&engine, &session, "show", &given).unwrap(), expected, "{what} ({class:?})");
+        }
+        for what in ["object", "function"] {
             let given = json!({ "what": what }).to_string();
             let error = call(&engine, &session, "show", &given).unwrap().result.unwrap_err();
             assert_eq!(error.kind, ErrorKind::NotJson, "{what}: {error:?}");
@@ -173,6 +195,124 @@ def show(what):
         assert_eq!(keys["(1, 2)"], "d");
         assert!(value(&engine, &session, "show", r#"{"what": "text"}"#).unwrap().is_string());
     }
+}
+
+#[test]
+fn what_only_the_host_refuses_leaves_no_trace() {
+    let engine = engine().unwrap();
+    let code = "
+calls = []
+def step(state, what):
+    calls.append(what)
+    state['calls'] = len(calls)
+    if what == 'deep':
+        value = []
+        for _ in range(200): value = [value]
+        return value
+    if what == 'wide':
+        state['wide'] = 2**64
+    return len(calls)
+";
+    for class in CLASSES {
+        let mut program = crate::support::program(code, &["step"], class);
+        program.state = Some("{}".to_owned());
+        let session = engine.open(&engine.load(&program).unwrap(), 1).unwrap();
+        for (what, expected) in [
+            ("plain", Ok(1)),
+            ("deep", Err(ErrorKind::NotJson)),
+            ("wide", Err(ErrorKind::BadState)),
+            ("plain", Ok(2)),
+        ] {
+            let outcome = call(&engine, &session, "step", &json!({ "what": what }).to_string()).unwrap();
+            let got = outcome.result.map_err(|error| error.kind);
+            assert_eq!(got, expected.map(|number: u64| json!(number)), "{what} ({class:?})");
+        }
+        assert_eq!(engine.state(&session).as_deref(), Some(r#"{"calls":2}"#), "{class:?}");
+    }
+}
+
+#[test]
+fn words_of_a_refusal_are_not_a_refusal() {
+    let engine = engine().unwrap();
+    let code = "
+def refuse(how):
+    if how == 'words': raise ValueError('no cats in the sandbox')
+    raise PermissionError(13, 'the user lacks a role')
+";
+    for class in CLASSES {
+        let loaded = load(&engine, code, &["refuse"], class).unwrap();
+        let session = engine.open(&loaded, 1).unwrap();
+        for how in ["words", "number"] {
+            let given = json!({ "how": how }).to_string();
+            let error = call(&engine, &session, "refuse", &given).unwrap().result.unwrap_err();
+            assert_eq!(error.kind, ErrorKind::Exception, "{how} ({class:?}): {error:?}");
+        }
+    }
+}
+
+#[test]
+fn honest_text_about_addresses_stays() {
+    let engine = engine().unwrap();
+    let code = "def f(state):\n    state['device'] = 'device at 0x3C4D5E6F'\n    print('bus at 0x3C')\n    return state['device']\n";
+    for class in CLASSES {
+        let mut program = crate::support::program(code, &["f"], class);
+        program.state = Some("{}".to_owned());
+        let session = engine.open(&engine.load(&program).unwrap(), 1).unwrap();
+        let outcome = call(&engine, &session, "f", "{}").unwrap();
+        assert_eq!(outcome.result, Ok(json!("device at 0x3C4D5E6F")));
+        assert_eq!(outcome.stdout, "bus at 0x3C\n");
+        assert_eq!(engine.state(&session).as_deref(), Some(r#"{"device":"device at 0x3C4D5E6F"}"#));
+    }
+}
+
+#[test]
+fn everyday_reflection_is_admitted_and_gives_what_python_gives() {
+    let engine = engine().unwrap();
+    let code = r#"
+import os, sys, traceback
+from functools import singledispatch
+from math import *
+from pathlib import PurePosixPath
+class Box:
+    __slots__ = ('a', '__weakref__')
+class Row:
+    def __init__(self, **fields):
+        self.__dict__.update(fields)
+    def double(self): return 2 * self.n
+@singledispatch
+def kind(x): return 'other'
+@kind.register
+def _(x: int): return 'int'
+@kind.register(str)
+def _(x): return 'str'
+def main():
+    import argparse
+    print(argparse)
+def run():
+    row = Row(n=2)
+    setattr(row, 'm', 3)
+    template = '{0.n:>{w}}|{d[k]}'
+    try: 1 / 0
+    except ZeroDivisionError: trace = traceback.format_exc()
+    print('note', file=sys.stderr)
+    sys.stdout.write('out')
+    return [vars(row), getattr(row, 'double')(), getattr(row, 'none', 7), hasattr(row, '_x'), row.__dict__ == vars(row),
+            template.format(row, w=3, d={'k': 1}), [t.__name__ for t in map(type, [1, 'a'])], isinstance(int, type),
+            kind(1), kind('a'), kind(None), os.path.join('a', 'b'), os.environ.get('HOME', 'none'), sqrt(4),
+            PurePosixPath('/a/b.txt').suffix, trace, sys.maxsize > 2**31]
+if __name__ == '__main__':
+    main()
+"#;
+    let loaded = load(&engine, code, &["run"], Isolation::Shared).unwrap();
+    assert_eq!(loaded.isolation(), Isolation::Shared, "{:?}", loaded.rejections());
+    let session = engine.open(&loaded, 1).unwrap();
+    let outcome = call(&engine, &session, "run", "{}").unwrap();
+    assert_eq!(outcome.stdout, "out");
+    let expected = json!([
+        {"n": 2, "m": 3}, 4, 7, false, true, "  2|1", ["int", "str"], true, "int", "str", "other", "a/b", "none", 2.0,
+        ".txt", "ZeroDivisionError: division by zero\n", true
+    ]);
+    assert_eq!(outcome.result, Ok(expected));
 }
 
 #[test]
