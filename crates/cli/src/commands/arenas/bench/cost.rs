@@ -1,6 +1,7 @@
 //! Time: warm calls, cold tools, sessions, resets, and a fresh process per call, in interleaved rounds.
 
 use super::cases::Case;
+use super::core::OneCore;
 use super::{Effort, ProcessResult, Quantiles, processes};
 use crate::Context;
 use crate::engine::options;
@@ -105,6 +106,7 @@ fn engine(workers: usize, context: &Context) -> anyhow::Result<PythonEngine> {
 
 impl Gathered<'_> {
     fn round(&mut self, effort: Effort, context: &Context) -> anyhow::Result<()> {
+        let core = OneCore::enter();
         let started = Instant::now();
         let one = engine(1, context)?;
         if let Some(case) = self.cases.first() {
@@ -131,6 +133,7 @@ impl Gathered<'_> {
         self.wall.extend(walls);
         drop(sessions);
         drop(one);
+        drop(core);
         let two = engine(2, context)?;
         // Opened in turns: sessions go to workers in turns too, so each thread has a worker to itself and what is
         // measured is two cores at work, not two threads at one door.
@@ -265,6 +268,7 @@ fn scheduled(pid: u32) -> Option<Duration> {
 
 /// One fresh process for the first call of each tool: CPU microseconds a call, and the wall time of each.
 fn fresh_processes(cases: &[Case], python: &PythonInfo) -> anyhow::Result<(f64, Vec<f64>)> {
+    let _core = OneCore::enter();
     let before = children_cpu()?;
     let mut walls = Vec::new();
     for case in cases {

@@ -4,6 +4,7 @@
 //! machine slows them alike. CPU time counts this process and the sandbox's workers; ratios are of CPU time.
 
 mod cases;
+mod core;
 mod cost;
 mod memory;
 mod processes;
