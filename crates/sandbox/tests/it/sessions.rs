@@ -268,7 +268,7 @@ fn honest_text_about_addresses_stays() {
 #[test]
 fn everyday_reflection_is_admitted_and_gives_what_python_gives() {
     let engine = engine().unwrap();
-    let code = r#"
+    let code = r"
 import os, sys, traceback
 from functools import singledispatch
 from math import *
@@ -302,7 +302,7 @@ def run():
             PurePosixPath('/a/b.txt').suffix, trace, sys.maxsize > 2**31]
 if __name__ == '__main__':
     main()
-"#;
+";
     let loaded = load(&engine, code, &["run"], Isolation::Shared).unwrap();
     assert_eq!(loaded.isolation(), Isolation::Shared, "{:?}", loaded.rejections());
     let session = engine.open(&loaded, 1).unwrap();
