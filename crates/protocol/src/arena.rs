@@ -366,7 +366,10 @@ impl ArenaSpec {
     pub fn parse(line: &str) -> Result<Self, SpecError> {
         let mut reader = serde_json::Deserializer::from_str(line);
         let spec: Self = serde_path_to_error::deserialize(&mut reader).map_err(|error| SpecError::Shape {
-            field: error.path().to_string(),
+            field: match error.path().to_string() {
+                top if top == "." => "(top level)".to_owned(),
+                path => path,
+            },
             error: error.into_inner(),
         })?;
         reader.end().map_err(|error| SpecError::Shape { field: "(end of line)".into(), error })?;

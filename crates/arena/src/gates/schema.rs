@@ -76,11 +76,61 @@ pub(crate) fn of_signatures(arena: &Arena) -> Vec<String> {
                 ));
             }
         }
+        failures.extend(hostile(arena, name));
         if facts.takes_state && arena.spec.state.is_none() {
             failures.push(format!("tool `{name}` takes `state`, and the arena has none"));
         }
     }
     failures
+}
+
+/// Modules and functions that have no use in a tool: the sandbox always refuses processes, sockets and native memory.
+const HOSTILE: [&str; 24] = [
+    "subprocess",
+    "socket",
+    "ctypes",
+    "multiprocessing",
+    "pty",
+    "mmap",
+    "fcntl",
+    "resource",
+    "ssl",
+    "http.client",
+    "http.server",
+    "urllib.request",
+    "ftplib",
+    "smtplib",
+    "requests",
+    "os.system",
+    "os.popen",
+    "os.fork",
+    "os.exec",
+    "os.spawn",
+    "os.kill",
+    "os._exit",
+    "os.posix_spawn",
+    "_thread",
+];
+
+/// Why a tool's code is taken for an attack rather than a tool.
+fn hostile(arena: &Arena, tool: &str) -> Option<String> {
+    let rejection = arena.loaded.rejections().iter().find(|rejection| {
+        let mut named = rejection.reason.split('`').skip(1).step_by(2);
+        rejection.tool == tool
+            && named.any(|name| {
+                HOSTILE.iter().any(|known| {
+                    let inside = name.strip_prefix(known);
+                    // `os.exec` stands for its whole family (`os.execve`); modules for what is in them.
+                    inside.is_some_and(|rest| {
+                        rest.is_empty() || rest.starts_with('.') || known.starts_with("os.")
+                    })
+                })
+            })
+    })?;
+    Some(format!(
+        "tool `{tool}`: line {} of its code reaches for the system ({}), which the sandbox always refuses",
+        rejection.line, rejection.reason
+    ))
 }
 
 /// Calls pass arguments by name only.

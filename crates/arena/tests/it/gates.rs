@@ -78,6 +78,20 @@ fn schema_refuses_what_cannot_be_called() {
 }
 
 #[test]
+fn schema_refuses_code_that_reaches_for_the_system() {
+    for attack in
+        ["def nop(): import subprocess", "def nop(): from ctypes import CDLL", "import os\nos.system(\"id\")"]
+    {
+        let failures = failed(towns(), |a| edit_code(a, "TOWNS = [", &format!("{attack}\n\nTOWNS = [")));
+        fails_only(Gate::Schema, &failures.unwrap(), "reaches for the system");
+    }
+    let absent = failed(towns(), |a| edit_code(a, "TOWNS = [", "import socket\n\nTOWNS = ["));
+    fails_only(Gate::Schema, &absent.unwrap(), "does not load");
+    let harmless = failed(towns(), |a| edit_code(a, "TOWNS = [", "import sys\n\nTOWNS = ["));
+    assert!(harmless.unwrap().is_empty(), "what is only not admitted to `shared` runs `private`");
+}
+
+#[test]
 fn oracle_refuses_gold_that_does_not_earn_one() {
     let wrong = failed(towns(), |a| {
         a["goals"][1]["kind"]["value"]["value"] = json!(48_214);
