@@ -29,5 +29,5 @@ mod publish;
 
 pub use error::Error;
 pub use generate::{Candidate, Discarded, GenerateOptions, Generator, generate};
-pub use publish::{judge, publish};
+pub use publish::{GIVE_UP_AFTER, Publication, publish};
 pub use tables::TableGroup;

@@ -12,36 +12,44 @@ use astra_store::{Generation, Outcome, Progress, Stage, StageOptions, Summary};
 use serde_json::{Value as Json, json};
 
 /// So many candidates in a row without an accepted one mean that the tables are exhausted.
-const GIVE_UP_AFTER: u64 = 2_000;
+pub const GIVE_UP_AFTER: u64 = 2_000;
 
-/// Publishes `count` arenas into `options.out`; the groups of tables take turns.
+/// How many arenas are wanted, and under what conditions they are judged.
+#[derive(Clone, Debug)]
+pub struct Publication {
+    /// Arenas wanted.
+    pub count: u64,
+    /// Whatever beside tables and options shapes the verdicts (limits of the sandbox); part of the stage's settings.
+    pub conditions: Json,
+}
+
+/// Publishes arenas into `options.out`; the groups of tables take turns.
 pub fn publish(
     generators: &[Generator<'_>],
     gates: &Gatekeeper,
-    count: u64,
+    publication: &Publication,
     options: &StageOptions<'_>,
     progress: &mut dyn Progress,
 ) -> Result<Summary, Error> {
-    let drawn = |generator: &Generator<'_>| {
-        let options = generator.options();
-        json!({
-            "group": generator.group().name,
-            "seed": options.seed,
-            "max_hops": options.max_hops,
-            "topologies": options.topologies,
-        })
-    };
-    let groups: Vec<Json> = generators.iter().map(drawn).collect();
-    let settings = json!({"generator": env!("CARGO_PKG_VERSION"), "groups": groups});
+    // Groups of one run are drawn with the same options; each setting stands alone, so that a resume can name it.
+    let drawn = generators.first().map(Generator::options);
+    let settings = json!({
+        "generator": env!("CARGO_PKG_VERSION"),
+        "seed": drawn.map(|options| options.seed),
+        "max_hops": drawn.map(|options| options.max_hops),
+        "topologies": drawn.map(|options| &options.topologies),
+        "groups": generators.iter().map(|generator| &generator.group().name).collect::<Vec<_>>(),
+        "conditions": publication.conditions,
+    });
     let mut stage = Stage::new("envs from-tables", settings);
     let contents = generators.iter().map(|one| (one.group().name.clone(), one.group().content.0.clone()));
     stage.inputs.extend(contents);
-    let generation = Generation { count, give_up_after: GIVE_UP_AFTER };
+    let generation = Generation { count: publication.count, give_up_after: GIVE_UP_AFTER };
     Ok(astra_store::generate(generation, &stage, options, progress, |index| judge(generators, gates, index))?)
 }
 
 /// What becomes of candidate `index` of the run. A function of tables, options and index alone, as the runner demands.
-pub fn judge(generators: &[Generator<'_>], gates: &Gatekeeper, index: u64) -> Outcome<ArenaSpec> {
+fn judge(generators: &[Generator<'_>], gates: &Gatekeeper, index: u64) -> Outcome<ArenaSpec> {
     let turns = generators.len().max(1) as u64;
     let turn = usize::try_from(index % turns).ok().and_then(|turn| generators.get(turn));
     let Some(generator) = turn else {

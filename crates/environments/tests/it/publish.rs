@@ -1,7 +1,7 @@
 //! The whole way: tables to published arenas, with every gate on.
 
 use super::shipped;
-use astra_environments::{GenerateOptions, Generator, TableGroup, publish};
+use astra_environments::{GenerateOptions, Generator, Publication, TableGroup, publish};
 use astra_store::{Existing, Silent, StageOptions, Summary, open_arenas};
 use astra_testkit::gatekeeper;
 use std::collections::BTreeMap;
@@ -22,7 +22,8 @@ fn run(groups: &[&str], count: u64, threads: usize, existing: Existing, out: &Pa
         .collect::<std::result::Result<Vec<_>, _>>()?;
     let concurrency = NonZeroUsize::new(threads).ok_or("no threads")?;
     let options = StageOptions { concurrency, existing, ..StageOptions::new(out) };
-    Ok(publish(&generators, &gatekeeper(), count, &options, &mut Silent)?)
+    let publication = Publication { count, conditions: serde_json::Value::Null };
+    Ok(publish(&generators, &gatekeeper(), &publication, &options, &mut Silent)?)
 }
 
 /// Every file but the manifest, which holds the time.

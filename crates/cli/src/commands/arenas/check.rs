@@ -149,11 +149,35 @@ fn print(gated: &[Gated], context: &Context) -> anyhow::Result<()> {
     if failing.len() > SHOWN {
         printer.data(format!("  … and {} more; `--json` lists all", failing.len() - SHOWN))?;
     }
+    print_private(gated, printer)?;
     printer.data(format!("\n{passed} of {} arenas pass every gate", gated.len()))?;
     let mut hints: Vec<String> = failing.iter().flat_map(|one| hints_of(one)).collect();
     hints.sort();
     hints.dedup();
     hints.iter().take(4).for_each(|hint| printer.hint(hint));
+    Ok(())
+}
+
+/// Which arenas need a process of their own, and why: they work, but cost more.
+fn print_private(gated: &[Gated], printer: crate::printer::Printer) -> anyhow::Result<()> {
+    let reasons: Vec<String> = gated
+        .iter()
+        .filter_map(|one| match &one.verdict {
+            Verdict::Judged { report, .. } => {
+                let (tool, why) = report.measured.evidence.private_because.first()?;
+                let name = one.name.as_deref().unwrap_or(&one.place);
+                Some(format!("  {name}: tool `{tool}`, {why}"))
+            }
+            Verdict::Unreadable { .. } | Verdict::Broken { .. } => None,
+        })
+        .collect();
+    if reasons.is_empty() {
+        return Ok(());
+    }
+    printer.data(format!("\n{} run in a process of their own, not admitted to share one:", reasons.len()))?;
+    for reason in reasons.iter().take(SHOWN) {
+        printer.data(crate::table::brief(reason, 160))?;
+    }
     Ok(())
 }
 

@@ -8,18 +8,14 @@ use crate::engine::gatekeeper;
 use crate::failure::{ExitStatus, InputError};
 use crate::interrupt::Interrupt;
 use crate::printer::Printer;
-use crate::publish::{Bar, Funnel, failed, outcome};
+use crate::publish::{Bar, Funnel};
 use astra_arena::gates::Gatekeeper;
-use astra_environments::{GenerateOptions, Generator, TableGroup};
-use astra_protocol::{ArenaSpec, ContentId};
-use astra_sandbox::DataFile;
-use astra_store::{Ended, Existing, Generation, Outcome, Stage, StageOptions};
+use astra_environments::{GIVE_UP_AFTER, GenerateOptions, Generator, Publication, TableGroup};
+use astra_protocol::ContentId;
+use astra_store::{Ended, Existing, StageOptions};
 use clap::Args;
 use serde_json::json;
 use std::path::{Path, PathBuf};
-
-/// Candidates refused in a row after which drawing on is hopeless.
-const GIVE_UP_AFTER: u64 = 2_000;
 
 /// Arguments of `from-tables`.
 #[derive(Args, Debug)]
@@ -174,13 +170,6 @@ pub(crate) fn publish(
         .iter()
         .map(|group| Generator::new(group, options.clone()))
         .collect::<Result<Vec<_>, _>>()?;
-    let names: Vec<&str> = order.tables.groups.iter().map(|group| group.name.as_str()).collect();
-    let settings = json!({
-        "seed": seed, "max_hops": order.max_hops, "groups": names,
-        "sandbox": super::super::arenas::check::limits_of(&context.settings.to_json()),
-    });
-    let mut stage = Stage::new("envs from-tables", settings);
-    stage.inputs.insert("tables".to_owned(), order.tables.id.0.clone());
     let stage_options = StageOptions {
         concurrency: context.settings.threads,
         existing: order.existing,
@@ -188,38 +177,15 @@ pub(crate) fn publish(
         stop: Some(interrupt.flag()),
         ..StageOptions::new(order.out)
     };
-    let generation = Generation { count: order.count, give_up_after: GIVE_UP_AFTER };
+    let conditions = super::super::arenas::check::limits_of(&context.settings.to_json());
+    let publication = Publication { count: order.count, conditions };
     let mut bar = Bar::accepted(context.printer, "arenas");
-    let summary = astra_store::generate(generation, &stage, &stage_options, &mut bar, |index| {
-        candidate(&generators, index, gatekeeper)
-    })?;
+    let summary =
+        astra_environments::publish(&generators, gatekeeper, &publication, &stage_options, &mut bar)?;
     drop(bar);
     let funnel = Funnel::read(order.out, &summary)?;
     if summary.ended != Ended::Stopped {
         funnel.write(order.out)?;
     }
     Ok((funnel, summary.ended))
-}
-
-/// Candidate `index` of the run: groups take turns.
-fn candidate(generators: &[Generator<'_>], index: u64, gatekeeper: &Gatekeeper) -> Outcome<ArenaSpec> {
-    let turns = generators.len() as u64;
-    let Some(generator) = usize::try_from(index % turns).ok().and_then(|at| generators.get(at)) else {
-        return failed(&"there is no group of tables");
-    };
-    let drawn = match generator.candidate(index / turns) {
-        Ok(drawn) => drawn,
-        Err(discarded) => return Outcome::Rejected { why: format!("draw: {}", discarded.why.join("; ")) },
-    };
-    let data: Vec<DataFile> = drawn
-        .spec
-        .data
-        .iter()
-        .zip(drawn.data)
-        .map(|(named, json)| DataFile { name: named.name.clone(), json: json.into() })
-        .collect();
-    match gatekeeper.check(&drawn.spec, &data, &[]) {
-        Ok(report) => outcome(report, &data),
-        Err(error) => failed(&error),
-    }
 }
