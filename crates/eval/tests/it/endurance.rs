@@ -71,7 +71,8 @@ fn ten_thousand_episodes_under_fire() {
             if let Some(pid) = pids.get(1 + draw_below(&mut rng, pids.len().saturating_sub(1).max(1)))
                 && let Some(pid) = rustix::process::Pid::from_raw(i32::try_from(*pid).unwrap_or(0))
             {
-                kills += usize::from(rustix::process::kill_process(pid, rustix::process::Signal::KILL).is_ok());
+                kills +=
+                    usize::from(rustix::process::kill_process(pid, rustix::process::Signal::KILL).is_ok());
             }
         }
         (seen, kills)
