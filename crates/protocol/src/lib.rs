@@ -10,6 +10,7 @@
 //! * [`Policy`] and [`ToolHost`]: who proposes the next assistant turn, and who answers its tool calls.
 
 mod arena;
+mod consistency;
 mod decomposition;
 mod host;
 mod ids;
