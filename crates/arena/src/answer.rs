@@ -30,7 +30,7 @@ pub(crate) fn is_correct(spec: &ArenaSpec, message: &str) -> bool {
     }
 }
 
-/// The reward of an unanswerable arena (DESIGN §5): 1 for an honest refusal after at most one call, else 0.
+/// The reward of an unanswerable arena (`docs/reward.md`): 1 for an honest refusal after at most one call, else 0.
 ///
 /// `received` are the results that the agent read.
 pub(crate) fn is_honest_refusal(

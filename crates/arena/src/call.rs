@@ -48,7 +48,7 @@ pub struct CallRecord {
 }
 
 impl CallRecord {
-    /// Whether the call counts in c (§5): everything but injected failures.
+    /// Whether the call counts in c (`docs/reward.md`): everything but injected failures.
     pub fn counts(&self) -> bool {
         self.status != CallStatus::Injected
     }

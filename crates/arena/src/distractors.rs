@@ -19,7 +19,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-/// A pool below this makes bands that mean little (DESIGN §6).
+/// A pool below this makes bands that mean little.
 pub const SMALL_POOL: usize = 50;
 /// Normalised nearness above which a tool is in the high band.
 const HIGH: f64 = 0.85;

@@ -19,7 +19,7 @@ use indexmap::IndexMap;
 use rust_decimal::Decimal;
 use serde_json::{Map, Number, Value as Json, json};
 
-/// DESIGN: at most 256 KiB of data an arena.
+/// At most 256 KiB of data an arena.
 const MAX_DATA_BYTES: usize = 256 * 1024;
 const ALTERNATIVES: usize = 8;
 /// Share of the alternatives that must change a value for its argument to decide it.

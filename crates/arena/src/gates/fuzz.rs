@@ -72,7 +72,7 @@ fn is_decided(arena: &Arena, measured: &Measurements, id: &str) -> bool {
     decides_value || decides_state
 }
 
-/// Goals that a call would be credited for by §5, with grounding as measured.
+/// Goals that a call would be credited for by the rules of reward, with grounding as measured.
 fn credited(
     arena: &Arena,
     measured: &Measurements,

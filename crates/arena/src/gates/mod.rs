@@ -1,4 +1,4 @@
-//! Gates: what makes an arena publishable (DESIGN §6).
+//! Gates: what makes an arena publishable (`docs/gates.md`).
 //!
 //! Ten checks, each of which can refuse an arena on its own. Nothing is believed that can be measured: gold calls are
 //! replayed, wrong arguments are tried, replays are repeated under other hash seeds and episode seeds. Measuring

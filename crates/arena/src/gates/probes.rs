@@ -7,7 +7,7 @@ use astra_protocol::{ToolDoc, seeded_rng};
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Map, Value as Json, json};
 
-/// Random calls a tool in `fuzz` and `dump` (DESIGN §6).
+/// Random calls a tool in `fuzz` and `dump`.
 pub(crate) const RANDOM_CALLS: usize = 32;
 
 /// Strings that a guesser would try. Fixed, so that no arena's data can be among them by construction.

@@ -165,7 +165,7 @@ fn fuzz_refuses_what_default_arguments_answer() {
         a["tools"][1]["doc"]["parameters"]["required"] = json!([]);
     })
     .unwrap();
-    // Another call returns the value, so the goal is grounded and the lazy call earns nothing by §5; what fails is a
+    // Another call returns the value, so the goal is grounded and the lazy call earns nothing; what fails is a
     // spec that claims it is not.
     assert!(failures.is_empty(), "{failures:#?}");
     let failures = failed(towns(), |a| {

@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Masked episodes above this share mean that something is wrong with the arena or with us (DESIGN §7).
+/// Masked episodes above this share mean that something is wrong with the arena or with us.
 const MASKED_SHARE: f64 = 0.02;
 
 /// Arguments of `solve`.
