@@ -1,4 +1,3 @@
 //! Policies over the hand-written arenas, on the real sandbox.
 
-mod endurance;
 mod yardsticks;

@@ -1,5 +1,7 @@
 //! Ten thousand episodes, half of them abandoned, while workers are killed at random: no process or descriptor is left
 //! over, and every finished episode's reward and text equal those of an undisturbed run.
+//!
+//! A binary of its own: it counts the descriptors of its process, and other tests would open some beside it.
 
 use astra_arena::{Arena, Episode, EpisodeOptions, Runtime, hand};
 use astra_eval::{BuiltinPolicy, builtin, play};
