@@ -334,7 +334,7 @@ class Worker:
     def serve(self):
         read, write, parse = os.read, os.write, self.values.parse
         while True:
-            frame = read(3, 262144)
+            frame = read(3, 16384)
             if len(frame) < 4:
                 return
             size = int.from_bytes(frame[:4], "little") + 4
