@@ -6,7 +6,7 @@
 
 use super::read::{RawTable, kind_of, says_nothing, truth};
 use super::words::{Noun, column_words, snake};
-use super::{Cell, Column, Kind, Link, Role, Table};
+use super::{Cell, Column, Kind, Link, Role, Sayings, Table};
 use serde_json::Number;
 use std::collections::HashMap;
 
@@ -46,7 +46,17 @@ fn table(raw: RawTable) -> Table {
     let noun = Noun::of_table(&raw.name);
     let key = find_key(&columns, raw.rows, &snake(&noun.singular));
     let label = find_label(&columns, raw.rows, key, &snake(&noun.singular));
-    let mut table = Table { name: raw.name, noun, columns, rows: raw.rows, key, label, nameable: Vec::new() };
+    let mut table = Table {
+        name: raw.name,
+        noun,
+        zh: None,
+        classifier_zh: "个".to_owned(),
+        columns,
+        rows: raw.rows,
+        key,
+        label,
+        nameable: Vec::new(),
+    };
     if let Some(key) = key {
         let name = &table.columns[key].name;
         let surrogate = name == "id" || name.ends_with("_id") || name.ends_with("_pk") || name == "key";
@@ -71,7 +81,19 @@ fn column(name: String, texts: Vec<Box<str>>) -> Column {
     let mode_share = mode as f64 / texts.len().max(1) as f64;
     let cells = texts.into_iter().map(|text| cell(kind, text)).collect();
     let (words, unit) = column_words(&name);
-    Column { name, kind, role: Role::Fact, words, unit, cells, distinct, mode_share }
+    Column {
+        name,
+        kind,
+        role: Role::Fact,
+        words,
+        unit,
+        cells,
+        distinct,
+        mode_share,
+        zh: None,
+        ask: true,
+        say: Sayings::default(),
+    }
 }
 
 fn cell(kind: Kind, text: Box<str>) -> Cell {
@@ -214,7 +236,7 @@ fn find_link(tables: &[Table], keys: &[HashMap<String, u32>], child: usize, colu
         }
     }
     let (role, belongs) = role(&cells.name, &tables[parent]);
-    Some(Link { child, column, parent, role, belongs, field: String::new(), parents, children })
+    Some(Link { child, column, parent, role, belongs, field: String::new(), zh: None, parents, children })
 }
 
 /// How clearly a column's name points to a table: 0 not at all.

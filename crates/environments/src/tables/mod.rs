@@ -12,6 +12,7 @@ pub(crate) use words::{Noun, article};
 
 use astra_protocol::ContentId;
 use serde_json::{Number, Value as Json};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 /// Related tables of one source.
@@ -25,10 +26,21 @@ pub struct TableGroup {
     pub source: Option<String>,
     /// Licence of the facts.
     pub license: Option<String>,
+    /// The title in Chinese.
+    pub(crate) title_zh: Option<String>,
+    /// Languages in which people may ask about these tables.
+    pub(crate) languages: Vec<Language>,
     /// Hash of the files' names and bytes.
     pub content: ContentId,
     pub(crate) tables: Vec<Table>,
     pub(crate) links: Vec<Link>,
+}
+
+/// A language that people ask in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Language {
+    English,
+    Chinese,
 }
 
 /// One table.
@@ -36,6 +48,10 @@ pub struct TableGroup {
 pub(crate) struct Table {
     pub(crate) name: String,
     pub(crate) noun: Noun,
+    /// The noun in Chinese.
+    pub(crate) zh: Option<String>,
+    /// The classifier that counts it in Chinese.
+    pub(crate) classifier_zh: String,
     pub(crate) columns: Vec<Column>,
     pub(crate) rows: usize,
     /// Column that identifies a row in the source.
@@ -61,6 +77,27 @@ pub(crate) struct Column {
     pub(crate) distinct: usize,
     /// Share of the most frequent value among all rows, empty ones included as a value.
     pub(crate) mode_share: f64,
+    /// The name in Chinese words, without unit.
+    pub(crate) zh: Option<String>,
+    /// Whether questions may ask for it.
+    pub(crate) ask: bool,
+    /// How people speak of it.
+    pub(crate) say: Sayings,
+}
+
+/// How people speak of a column, where the plain words are not enough. Every phrasing has one `{}` for the subject.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Sayings {
+    /// Who has the largest value is …
+    pub(crate) most: Option<String>,
+    pub(crate) least: Option<String>,
+    pub(crate) most_zh: Option<String>,
+    pub(crate) least_zh: Option<String>,
+    pub(crate) phrasings: Vec<String>,
+    pub(crate) phrasings_zh: Vec<String>,
+    /// Words for values as they stand in the source (`true`, `B-`).
+    pub(crate) values: BTreeMap<String, String>,
+    pub(crate) values_zh: BTreeMap<String, String>,
 }
 
 /// Type of a column's non-empty cells.
@@ -109,6 +146,8 @@ pub(crate) struct Link {
     pub(crate) belongs: bool,
     /// Name of the field that holds the parent's id in what tools return.
     pub(crate) field: String,
+    /// The role in Chinese.
+    pub(crate) zh: Option<String>,
     /// Parent row of each child row.
     pub(crate) parents: Vec<Option<u32>>,
     /// Child rows of each parent row.

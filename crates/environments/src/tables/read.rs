@@ -3,7 +3,7 @@
 //! Strict where a silent guess would corrupt facts (ragged rows, two columns of one name, bytes that are no UTF-8) and
 //! lenient where spreadsheets differ (byte order mark, quoting, empty cells). Types and keys are inferred next door.
 
-use super::{Kind, TableGroup, infer, words};
+use super::{Kind, Language, TableGroup, infer, words};
 use crate::Error;
 use astra_protocol::ContentId;
 use std::path::{Path, PathBuf};
@@ -58,6 +58,8 @@ pub(crate) fn read_group(folder: &Path) -> Result<TableGroup, Error> {
         title: field("Title").unwrap_or_else(|| words::plain(&name)),
         source: field("Source"),
         license: field("Licence").or_else(|| field("License")),
+        title_zh: None,
+        languages: vec![Language::English],
         name,
         content,
         tables,
