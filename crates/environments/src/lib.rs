@@ -16,7 +16,9 @@ mod routes;
 
 // One question: its steps, the data it carries, its words, its tools.
 mod draw;
+mod numbers;
 mod plan;
+mod question;
 mod subset;
 
 mod phrase;
