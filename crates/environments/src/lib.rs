@@ -19,6 +19,8 @@ mod draw;
 mod numbers;
 mod plan;
 mod question;
+mod scale;
+mod world;
 mod subset;
 
 mod phrase;

@@ -6,9 +6,58 @@ pub(crate) fn rounded(value: f64) -> f64 {
     format!("{value:.4}").parse().unwrap_or(value)
 }
 
+/// The sum, rounded once, as Python's `math.fsum` gives it (Shewchuk's partials).
+pub(crate) fn sum(values: impl IntoIterator<Item = f64>) -> f64 {
+    let mut partials: Vec<f64> = Vec::new();
+    for mut value in values {
+        let mut kept = 0;
+        for at in 0..partials.len() {
+            let mut other = partials[at];
+            if value.abs() < other.abs() {
+                std::mem::swap(&mut value, &mut other);
+            }
+            let high = value + other;
+            let low = other - (high - value);
+            if low != 0.0 {
+                partials[kept] = low;
+                kept += 1;
+            }
+            value = high;
+        }
+        partials.truncate(kept);
+        partials.push(value);
+    }
+    // Partials do not overlap, so adding from the largest down rounds correctly but for a tie, which is looked at.
+    let Some(mut high) = partials.pop() else { return 0.0 };
+    while let Some(next) = partials.pop() {
+        let before = high;
+        high = before + next;
+        let low = next - (high - before);
+        if low != 0.0 {
+            if partials.last().is_some_and(|rest| (low < 0.0) == (*rest < 0.0)) {
+                let doubled = low * 2.0;
+                let candidate = high + doubled;
+                if doubled == candidate - high {
+                    high = candidate;
+                }
+            }
+            break;
+        }
+    }
+    high
+}
+
 #[cfg(test)]
 mod tests {
-    use super::rounded;
+    use super::{rounded, sum};
+
+    #[test]
+    fn sums_round_once() {
+        assert_eq!(sum([0.1; 10]), 1.0);
+        assert_eq!(sum([1e16, 1.0, 1.0, -1e16]), 2.0);
+        assert_eq!(sum([1e100, 1.0, -1e100, 1e-100, 1e50, -1.0, -1e50]), 1e-100);
+        assert_eq!(sum([]), 0.0);
+    }
 
     #[test]
     fn rounds_the_exact_binary_value() {

@@ -10,7 +10,7 @@ mod docs;
 pub(crate) use dialect::{DIALECTS, Dialect};
 
 use crate::plan::{Detail, FilterValue, Plan, Read, Step, Subject};
-use crate::routes::{filters, is_parameter};
+use crate::routes::filters;
 use crate::subset::Subset;
 use crate::tables::TableGroup;
 use astra_protocol::{ArenaTool, IsolationClass};
@@ -43,6 +43,8 @@ pub(crate) struct Calls<'a> {
     pub(crate) plan: &'a Plan,
     pub(crate) dialect: &'static Dialect,
 }
+
+pub(crate) use crate::routes::is_parameter;
 
 /// A name that Python and the tool format accept.
 fn identifier(words: &str) -> String {

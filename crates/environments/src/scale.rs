@@ -1,0 +1,55 @@
+//! What may sensibly be done with a column of numbers or dates: nobody adds up latitudes or years.
+//!
+//! Read off names and units, because tables say no more. When in doubt less is allowed: a missing question is nothing,
+//! a senseless one teaches nonsense.
+
+use crate::tables::{Column, Kind, Role};
+
+/// How far arithmetic goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Scale {
+    /// Not a quantity.
+    None,
+    /// Can be compared and sorted: years, coordinates, ranks.
+    Order,
+    /// Also differences (of dates: days between).
+    Date,
+    /// Also differences and means: temperatures.
+    Interval,
+    /// Also ratios: lengths, prices.
+    Ratio,
+    /// Also sums over rows: populations, durations.
+    Additive,
+}
+
+const ORDER: &[&str] =
+    &["year", "latitude", "longitude", "rank", "position", "level", "grade", "number", "offset", "charge", "hour"];
+const NONE: &[&str] = &["code", "zip", "postal", "phone", "id", "isbn", "version", "day", "month", "minute"];
+const ADDITIVE: &[&str] = &[
+    "population", "amount", "total", "quantity", "price", "cost", "revenue", "area", "distance", "duration", "weight",
+    "calories", "size", "bytes", "pages", "seats", "passengers", "delay", "sales", "salary", "budget", "stock", "count",
+    "length", "votes", "employees", "students", "payment", "fee", "milliseconds", "units",
+];
+
+/// The scale of a column.
+pub(crate) fn scale(column: &Column) -> Scale {
+    let is = |list: &[&str]| column.words.split(' ').any(|word| list.contains(&word.to_lowercase().as_str()));
+    if column.role == Role::Surrogate || column.role == Role::Link || column.distinct < 4 {
+        return Scale::None;
+    }
+    match column.kind {
+        Kind::Bool | Kind::Text => Scale::None,
+        Kind::Date => Scale::Date,
+        Kind::Integer | Kind::Real if is(ORDER) => Scale::Order,
+        Kind::Integer | Kind::Real if column.unit.is_none() && is(NONE) => Scale::None,
+        Kind::Integer | Kind::Real if column.role == Role::NaturalKey => Scale::Order,
+        Kind::Integer | Kind::Real => match column.unit.as_deref() {
+            Some("K" | "°C" | "°F" | "degrees") => Scale::Interval,
+            Some("percent") => Scale::Interval,
+            _ if is(ADDITIVE) => Scale::Additive,
+            Some(_) => Scale::Ratio,
+            None if column.kind == Kind::Real => Scale::Interval,
+            None => Scale::Order,
+        },
+    }
+}
