@@ -174,7 +174,7 @@ pub(crate) fn compare(a: &Cell, b: &Cell) -> Option<Ordering> {
     }
 }
 
-fn cell_of(json: &Json) -> Option<Cell> {
+pub(crate) fn cell_of(json: &Json) -> Option<Cell> {
     match json {
         Json::Number(number) => Some(Cell::Number(number.clone())),
         Json::String(text) => Some(Cell::Text(text.as_str().into())),

@@ -5,6 +5,7 @@
 //! head with the results (compare, add up, list) is the [`Wish`]. Depth is the number of dependent calls that lowering
 //! makes of the tree, not the tree's own height: a record is read once, whatever is taken from it.
 
+pub(crate) mod draw;
 pub(crate) mod evaluate;
 pub(crate) mod shape;
 pub(crate) mod units;
