@@ -16,6 +16,7 @@ mod routes;
 
 // One question: its steps, the data it carries, its words, its tools.
 mod draw;
+mod lower;
 mod numbers;
 mod plan;
 mod question;
