@@ -1,29 +1,29 @@
-//! Assembles a plan into an arena: prompt, tools, data, gold calls, goals, answer, alternatives.
+//! Assembles a question into an arena: prompt, tools, data, gold calls, goals, answer, alternatives.
 //!
 //! What a gate would surely refuse is refused here first, for nothing: an answer or id that the prompt or a document
 //! gives away, a call whose other arguments mostly return the same. The gates stay the judges; these checks only spare
 //! them work, and run no code.
 
+use crate::alternatives::alternatives;
 use crate::draw::Draw;
-use crate::phrase::English;
-use crate::plan::{Combine, Detail, Plan, Read, Step, Subject};
-use crate::routes::End;
-use crate::subset::{self, Subset};
-use crate::tables::{Kind, TableGroup};
-use crate::tools::{Calls, DIALECTS};
+use crate::lower::{Lowered, Read, Step, Tool};
+use crate::phrase::Voice;
+use crate::question::evaluate::Truth;
+use crate::question::shape;
+use crate::question::{Fold, Piece, Scalar, Wish};
+use crate::tables::{Kind, Language, TableGroup};
+use crate::tools::{Offer, Toolbox};
 use astra_protocol::{
-    ARENA_VERSION, ArenaSpec, ArenaTool, ContentId, DataRef, Evidence, Goal, GoalKind, GoldCall, Message,
-    Provenance, Value, topology_of,
+    ARENA_VERSION, ArenaSpec, ArenaTool, DataRef, Evidence, Goal, GoalKind, GoldCall, Message, Provenance,
+    Value, topology_of,
 };
 use indexmap::IndexMap;
 use rust_decimal::Decimal;
 use serde_json::{Map, Number, Value as Json, json};
+use std::cmp::Ordering;
 
 /// At most 256 KiB of data an arena.
 const MAX_DATA_BYTES: usize = 256 * 1024;
-const ALTERNATIVES: usize = 8;
-/// Share of the alternatives that must change a value for its argument to decide it.
-const DECISIVE: f64 = 0.75;
 
 /// An arena and the data files that it names, in the order of its `data`.
 pub(crate) struct Assembled {
@@ -31,52 +31,48 @@ pub(crate) struct Assembled {
     pub(crate) data: Vec<Vec<u8>>,
 }
 
-/// Builds the arena of a plan; `Err` says why it would not pass.
-pub(crate) fn assemble(
-    group: &TableGroup,
-    plan: &Plan,
-    namespace: &str,
-    draw: &mut Draw,
-) -> Result<Assembled, String> {
-    let subset = subset::cut(group, plan, namespace, draw);
-    let dialect = &DIALECTS[draw.below(DIALECTS.len())];
-    let calls = Calls { group, subset: &subset, plan, dialect };
-    let builder = Builder { calls };
-    if plan.detail == Detail::Property
-        && plan
-            .steps
-            .iter()
-            .any(|step| builder.other_properties(step).is_some_and(|(_, others)| others.len() < 2))
-    {
-        return Err("a table has too few properties to choose from".into());
-    }
-    let values = plan.steps.iter().map(|step| builder.value(step)).collect::<Option<Vec<_>>>();
+/// A drawn question with its calls.
+pub(crate) struct Question<'a> {
+    pub(crate) wish: &'a Wish,
+    pub(crate) toolbox: Toolbox<'a>,
+    pub(crate) language: Language,
+    /// Whether a tool that it needs is taken away.
+    pub(crate) unanswerable: bool,
+}
+
+/// Builds the arena of a question; `Err` says why it would not pass.
+pub(crate) fn assemble(question: &Question, draw: &mut Draw) -> Result<Assembled, String> {
+    let toolbox = &question.toolbox;
+    let lowered = toolbox.lowered;
+    let builder = Builder { question, toolbox };
+    let values = lowered.steps.iter().map(|step| builder.value(step)).collect::<Option<Vec<_>>>();
     let values = values.ok_or("a step has no value")?;
     let answer = builder.answer(&values)?;
-    let alternatives = builder.alternatives(draw)?;
-    let tools = builder.calls.tools().map_err(|error| error.to_string())?;
-    if (0..tools.len()).any(|at| tools[..at].iter().any(|tool| tool.doc.name == tools[at].doc.name)) {
-        return Err("two tools have the same name".into());
-    }
-    let english = English::new(group, plan, draw);
-    let request = english.request(draw);
+    let alternatives = alternatives(toolbox, draw)?;
+    let removed = if question.unanswerable { Some(builder.removed(draw)?) } else { None };
+    let offers = builder.offers(removed, draw);
+    let tools = offers.iter().map(|offer| toolbox.arena_tool(*offer)).collect::<Result<Vec<_>, _>>();
+    let tools = tools.map_err(|error| error.to_string())?;
+    check_names(&tools)?;
+    let voice = Voice::new(toolbox.group, question.language, draw);
+    let request = voice.request(question.wish, draw);
     if let Some(leak) = leak(&request, &values, &tools) {
         return Err(leak);
     }
-    let goals = builder.goals(&values, &english);
+    let goals = builder.goals(&values, &voice);
     let nodes: Vec<(&str, Vec<&str>)> = goals
         .iter()
         .map(|goal| (goal.id.as_str(), goal.depends_on.iter().map(String::as_str).collect()))
         .collect();
     let (topology, _) = topology_of(&nodes).ok_or("the steps have no order")?;
-    let (refs, data) = builder.data();
+    let (refs, data) = builder.data(&offers);
     if data.iter().map(Vec::len).sum::<usize>() > MAX_DATA_BYTES {
         return Err("the data is larger than 256 KiB".into());
     }
-    let spec = ArenaSpec {
+    let mut spec = ArenaSpec {
         version: ARENA_VERSION,
-        language: "en".into(),
-        domain: group.name.clone(),
+        language: question.language.code().into(),
+        domain: toolbox.group.name.clone(),
         topology,
         prompt: vec![Message::User { content: request }],
         answer,
@@ -88,14 +84,35 @@ pub(crate) fn assemble(
         gold: builder.gold(),
         goals,
         evidence: Evidence { alternatives, ..Evidence::default() },
-        provenance: Provenance {
-            source: group.source.clone(),
-            license: group.license.clone(),
-            generator: Some(concat!("astra envs from-tables ", env!("CARGO_PKG_VERSION")).into()),
-            ..Provenance::default()
-        },
+        provenance: builder.provenance(),
     };
+    if let Some(removed) = removed {
+        spec.answerable = false;
+        spec.withheld = builder.withheld(removed, &values);
+        spec.gold.clear();
+        spec.goals.clear();
+        spec.evidence = Evidence::default();
+    }
     Ok(Assembled { spec, data })
+}
+
+/// No two tools of a name, and no parameter twice in one signature.
+fn check_names(tools: &[ArenaTool]) -> Result<(), String> {
+    if (0..tools.len()).any(|at| tools[..at].iter().any(|tool| tool.doc.name == tools[at].doc.name)) {
+        return Err("two tools have the same name".into());
+    }
+    for tool in tools {
+        let signature = tool.code.split_once(&format!("def {}(", tool.entry)).and_then(|(_, rest)| rest.split_once("):"));
+        let parameters: Vec<&str> = signature
+            .map_or("", |(signature, _)| signature)
+            .split(", ")
+            .map(|parameter| parameter.split('=').next().unwrap_or_default())
+            .collect();
+        if (0..parameters.len()).any(|at| parameters[..at].contains(&parameters[at])) {
+            return Err("two parameters of a tool have the same name".into());
+        }
+    }
+    Ok(())
 }
 
 /// What the prompt or a document would give away.
@@ -129,49 +146,28 @@ fn substantial(value: &Value) -> bool {
     }
 }
 
-/// Reads the parts of an arena off a plan's calls.
+/// Reads the parts of an arena off a question's calls.
 struct Builder<'a> {
-    calls: Calls<'a>,
+    question: &'a Question<'a>,
+    toolbox: &'a Toolbox<'a>,
 }
 
 impl Builder<'_> {
     fn group(&self) -> &TableGroup {
-        self.calls.group
+        self.toolbox.group
     }
 
-    fn subset(&self) -> &Subset {
-        self.calls.subset
+    fn lowered(&self) -> &Lowered {
+        self.toolbox.lowered
     }
 
-    fn plan(&self) -> &Plan {
-        self.calls.plan
-    }
-
-    /// What a step reads, had it been called for this row.
-    fn read(&self, step: &Step, row: usize) -> Json {
-        let table = &self.group().tables[step.table];
-        match &step.read {
-            Read::Id => self.subset().id(step.table, row).map_or(Json::Null, Json::from),
-            Read::Field(column) => table.columns[*column].cells[row].json(),
-            Read::Parent(link) => {
-                let link = &self.group().links[*link];
-                let parent =
-                    link.parents[row].and_then(|parent| self.subset().id(link.parent, parent as usize));
-                parent.map_or(Json::Null, Json::from)
-            }
-            Read::Count { link, filter } => {
-                json!(self.subset().count(self.group(), *link, row, filter.as_ref()))
-            }
-        }
+    fn truth(&self) -> Truth<'_> {
+        Truth { group: self.toolbox.group, world: self.toolbox.world }
     }
 
     fn value(&self, step: &Step) -> Option<Value> {
-        let json = self.read(step, step.row);
-        let dated = match step.read {
-            Read::Field(column) => self.group().tables[step.table].columns[column].kind == Kind::Date,
-            Read::Id | Read::Parent(_) | Read::Count { .. } => false,
-        };
-        let value = match (json.as_str(), dated) {
+        let json = self.toolbox.value(step);
+        let value = match (json.as_str(), self.dated(&step.piece)) {
             (Some(text), true) => Value::Date { value: text.to_owned() },
             // Null becomes an empty text, which is a defect.
             _ => Value::from_json(&json),
@@ -179,118 +175,155 @@ impl Builder<'_> {
         value.defect().is_none().then_some(value)
     }
 
+    fn dated(&self, piece: &Piece) -> bool {
+        let links = &self.group().links;
+        let column = match piece {
+            Piece::Value(Scalar::Field { of, column }) => (of.table(links), *column),
+            Piece::Value(Scalar::Aggregate { rows, column, .. }) => (rows.table, *column),
+            Piece::Value(_) | Piece::Row(_) | Piece::Rows(_) => return false,
+        };
+        self.group().tables[column.0].columns[column.1].kind == Kind::Date
+    }
+
+    /// What the branches are called: the name that each starts from.
+    fn branch_name(&self, scalar: &Scalar) -> Result<String, String> {
+        let (table, row) = crate::question::draw::start(scalar).ok_or("a branch starts from no named row")?;
+        Ok(self.group().tables[table].label_of(row).to_owned())
+    }
+
     fn answer(&self, values: &[Value]) -> Result<Value, String> {
-        let plan = self.plan();
-        let leaf = |branch: usize| &values[plan.leaf(branch)];
-        let label = |branch: usize| self.group().tables[plan.path.start].label_of(plan.start(branch).row);
-        let pair = || Ok::<_, String>((decimal(leaf(0))?, decimal(leaf(1))?));
-        match plan.combine {
-            Combine::Only => Ok(leaf(0).clone()),
-            Combine::Which { larger } => {
-                let first = match (leaf(0), leaf(1)) {
-                    (Value::Date { value: a }, Value::Date { value: b }) => a.cmp(b),
-                    _ => pair().map(|(a, b)| a.cmp(&b))?,
-                };
-                match (first, larger) {
-                    (std::cmp::Ordering::Equal, _) => Err("the compared values are equal".into()),
-                    (std::cmp::Ordering::Greater, true) | (std::cmp::Ordering::Less, false) => {
-                        Ok(Value::text(label(0)))
-                    }
-                    (std::cmp::Ordering::Greater, false) | (std::cmp::Ordering::Less, true) => {
-                        Ok(Value::text(label(1)))
+        let ends: Vec<&Value> = self.lowered().ends.iter().map(|step| &values[*step]).collect();
+        let names = |rows| -> Result<Vec<String>, String> { self.truth().names(rows).ok_or("no rows".into()) };
+        let set = |names: Vec<String>| Value::Set { items: names.into_iter().map(Value::text).collect() };
+        match self.question.wish {
+            Wish::One(_) => ends.first().map(|value| (*value).clone()).ok_or("there is no end".into()),
+            Wish::Which { of, largest } => {
+                let mut best = 0;
+                for at in 1..ends.len() {
+                    let order = order(ends[at], ends[best])?;
+                    if order == if *largest { Ordering::Greater } else { Ordering::Less } {
+                        best = at;
                     }
                 }
+                if (0..ends.len()).any(|at| at != best && order(ends[at], ends[best]) == Ok(Ordering::Equal)) {
+                    return Err("the compared values are equal".into());
+                }
+                self.branch_name(&of[best]).map(Value::text)
             }
-            Combine::Difference => {
-                let (a, b) = pair()?;
-                if a == b { Err("the compared values are equal".into()) } else { number((a - b).abs()) }
+            Wish::Fold { fold, .. } => {
+                let numbers = ends.iter().map(|value| decimal(value)).collect::<Result<Vec<_>, _>>()?;
+                match (fold, numbers.as_slice()) {
+                    (Fold::Sum, numbers) => number(numbers.iter().sum()),
+                    (Fold::Difference, [a, b]) if a != b => number((a - b).abs()),
+                    (Fold::Difference, _) => Err("the compared values are equal".into()),
+                }
             }
-            Combine::Total => pair().and_then(|(a, b)| number(a + b)),
-            Combine::Each => Ok(Value::Record {
-                fields: (0..plan.branches.len()).map(|at| (label(at).to_owned(), leaf(at).clone())).collect(),
-            }),
+            Wish::Each(of) => {
+                let names = of.iter().map(|scalar| self.branch_name(scalar)).collect::<Result<Vec<_>, _>>()?;
+                let repeated = (0..names.len()).any(|at| names[..at].contains(&names[at]));
+                if repeated {
+                    return Ok(Value::List { items: ends.into_iter().cloned().collect() });
+                }
+                Ok(Value::Record { fields: names.into_iter().zip(ends.into_iter().cloned()).collect() })
+            }
+            Wish::Names(rows) => names(rows).map(set),
+            Wish::Common(a, b) => {
+                let (mut both, other) = (names(a)?, names(b)?);
+                both.retain(|name| other.contains(name));
+                Ok(set(both))
+            }
         }
     }
 
-    /// Other values of each argument that a mistaken agent could give, and a check that they lead elsewhere.
-    fn alternatives(&self, draw: &mut Draw) -> Result<IndexMap<String, IndexMap<String, Vec<Json>>>, String> {
-        let mut out = IndexMap::new();
-        for (at, step) in self.plan().steps.iter().enumerate() {
-            let rows = self.other_rows(step, draw);
-            let gold = self.read(step, step.row);
-            let changed = rows.iter().filter(|row| self.read(step, **row) != gold).count();
-            if rows.len() < 3 || (changed as f64) < DECISIVE * rows.len() as f64 {
-                return Err("too few other arguments lead to another value".into());
-            }
-            let subject = |row: &usize| match step.subject {
-                Subject::Named => Json::from(self.group().tables[step.table].label_of(*row)),
-                Subject::Result(_) => self.subset().id(step.table, *row).map_or(Json::Null, Json::from),
-            };
-            let mut arguments = IndexMap::new();
-            arguments.insert(self.calls.subject_argument(step), rows.iter().map(subject).collect());
-            arguments.extend(self.other_properties(step));
-            out.insert(call_id(at), arguments);
+    /// The tool that is taken away: one without which the last value cannot be had.
+    fn removed(&self, draw: &mut Draw) -> Result<Tool, String> {
+        // The user named the choices, so a refusal would repeat the answer.
+        if matches!(self.question.wish, Wish::Which { .. }) {
+            return Err("a comparison of named rows cannot be made unanswerable".into());
         }
-        Ok(out)
+        draw.pick(&self.lowered().tools()).copied().ok_or("there is no tool".into())
     }
 
-    /// Rows of the subset that could be meant instead; where children are counted, those that have some.
-    fn other_rows(&self, step: &Step, draw: &mut Draw) -> Vec<usize> {
-        let table = &self.group().tables[step.table];
-        let Some(sub) = self.subset().tables.get(&step.table) else { return Vec::new() };
-        let fits = |row: &usize| {
-            *row != step.row
-                && (step.subject != Subject::Named || table.nameable.binary_search(row).is_ok())
-                && match &step.read {
-                    Read::Count { link, .. } => self.subset().count(self.group(), *link, *row, None) > 0,
-                    Read::Id | Read::Field(_) | Read::Parent(_) => true,
-                }
-        };
-        let rows: Vec<usize> = sub.rows.keys().copied().filter(fits).collect();
-        draw.sample(&rows, ALTERNATIVES)
+    /// Values that can no longer be had, distinct.
+    fn withheld(&self, removed: Tool, values: &[Value]) -> Vec<Value> {
+        let lowered = self.lowered();
+        let mut lost: Vec<bool> = Vec::new();
+        for (at, step) in lowered.steps.iter().enumerate() {
+            let own = lowered.calls[step.call].tool == removed;
+            lost.push(own || lowered.parents(at).iter().any(|parent| lost[*parent]));
+        }
+        let mut withheld: Vec<Value> = Vec::new();
+        for (value, _) in values.iter().zip(&lost).filter(|(_, lost)| **lost) {
+            if !withheld.contains(value) {
+                withheld.push(value.clone());
+            }
+        }
+        withheld
     }
 
-    fn other_properties(&self, step: &Step) -> Option<(String, Vec<Json>)> {
-        let own = match step.read {
-            Read::Field(column) => &self.group().tables[step.table].columns[column].name,
-            Read::Parent(link) => &self.group().links[link].field,
-            Read::Id | Read::Count { .. } => return None,
+    /// The tools that are offered, in random order: those that are needed, and some beside them.
+    fn offers(&self, removed: Option<Tool>, draw: &mut Draw) -> Vec<Offer> {
+        let needed = self.lowered().tools();
+        let search = self.toolbox.cut.search;
+        let world = self.toolbox.world;
+        let mut offers: Vec<Offer> =
+            needed.iter().filter(|tool| Some(**tool) != removed).map(|tool| Offer::Full(*tool)).collect();
+        let touched = self.toolbox.tables(&needed.iter().map(|tool| Offer::Full(*tool)).collect::<Vec<_>>());
+        let named = |table: &usize| {
+            self.group().tables[*table].label.is_some()
+                && world.parts.get(table).is_some_and(|part| part.nameable.len() >= 4 && part.columns.len() >= 2)
         };
-        let names = self.calls.properties(step.table).into_iter().filter(|name| name != own);
-        (self.plan().detail == Detail::Property).then(|| {
-            (self.calls.dialect.property.0.to_owned(), names.take(ALTERNATIVES).map(Json::from).collect())
-        })
+        if draw.percent(30)
+            && let Some(table) = draw.pick(&touched.iter().copied().filter(named).collect::<Vec<_>>())
+        {
+            offers.push(Offer::Brief { table: *table });
+        }
+        let others: Vec<usize> =
+            world.parts.keys().copied().filter(|table| !touched.contains(table)).filter(named).collect();
+        let chance = if removed.is_some() { 100 } else { 40 };
+        if draw.percent(chance)
+            && let Some(table) = draw.pick(&others).copied()
+        {
+            let more = if search { vec![Tool::Search { table }, Tool::Get { table }] } else { vec![Tool::Find { table }] };
+            offers.extend(more.into_iter().map(Offer::Full));
+        }
+        if offers.is_empty()
+            && let Some(table) = touched.iter().copied().find(|table| named(table))
+        {
+            offers.push(Offer::Brief { table });
+        }
+        let count = offers.len();
+        draw.sample(&offers, count)
     }
 
     fn gold(&self) -> Vec<GoldCall> {
-        let plan = self.plan();
-        let reference = |step: usize| format!("{}#{}", call_id(step), self.calls.path(&plan.steps[step]));
-        plan.steps
-            .iter()
-            .enumerate()
-            .map(|(at, step)| GoldCall {
-                id: call_id(at),
-                tool: self.calls.tool_name(Calls::kind(step)),
-                arguments: self.calls.arguments(step, reference),
+        let lowered = self.lowered();
+        let reference = |step: usize| {
+            let step = &lowered.steps[step];
+            format!("{}#{}", call_id(step.call), self.toolbox.path(step))
+        };
+        (0..lowered.calls.len())
+            .map(|call| GoldCall {
+                id: call_id(call),
+                tool: self.toolbox.name(lowered.calls[call].tool),
+                arguments: self.toolbox.arguments(call, reference),
             })
             .collect()
     }
 
-    fn goals(&self, values: &[Value], english: &English) -> Vec<Goal> {
-        let steps = self.plan().steps.iter().enumerate();
+    fn goals(&self, values: &[Value], voice: &Voice) -> Vec<Goal> {
+        let lowered = self.lowered();
+        let steps = lowered.steps.iter().enumerate();
         steps
             .map(|(at, step)| Goal {
                 id: format!("g{}", at + 1),
-                question: english.step_question(step),
-                depends_on: match step.subject {
-                    Subject::Named => Vec::new(),
-                    Subject::Result(earlier) => vec![format!("g{}", earlier + 1)],
-                },
+                question: voice.piece(&step.piece),
+                depends_on: lowered.parents(at).into_iter().map(|parent| format!("g{}", parent + 1)).collect(),
                 kind: GoalKind::Returns {
-                    tool: self.calls.tool_name(Calls::kind(step)),
-                    path: self.calls.path(step),
+                    tool: self.toolbox.name(lowered.calls[step.call].tool),
+                    path: self.toolbox.path(step),
                     value: values[at].clone(),
-                    gold: Some(call_id(at)),
+                    gold: Some(call_id(step.call)),
                     decisive: Vec::new(),
                     grounded: true,
                     comparator: astra_protocol::Comparator::Equals,
@@ -299,27 +332,63 @@ impl Builder<'_> {
             .collect()
     }
 
-    /// The files that the plan's tools read.
-    fn data(&self) -> (Vec<DataRef>, Vec<Vec<u8>>) {
-        let mut tables: Vec<usize> = self.plan().steps.iter().map(|step| step.table).collect();
-        if let End::Count { link, .. } = self.plan().end {
-            tables.push(self.group().links[link].child);
+    /// The files that the offered tools read.
+    fn data(&self, offers: &[Offer]) -> (Vec<DataRef>, Vec<Vec<u8>>) {
+        let parts = &self.toolbox.world.parts;
+        let tables = self.toolbox.tables(offers);
+        let read = tables.into_iter().filter_map(|table| Some((table, parts.get(&table)?)));
+        read.map(|(table, part)| {
+            let name = self.group().tables[table].name.clone();
+            (DataRef { name, blake3: part.hash.clone() }, part.bytes.clone())
+        })
+        .unzip()
+    }
+
+    fn provenance(&self) -> Provenance {
+        let (shape, named) = shape::of_wish(self.group(), self.question.wish);
+        let entities: Vec<&str> =
+            named.iter().map(|(table, row)| self.group().tables[*table].label_of(*row)).collect();
+        let kinds: Vec<&str> = self.lowered().steps.iter().map(kind).collect();
+        let extra = json!({"shape": shape, "entities": entities, "kinds": kinds, "wish": self.question.wish.kind()});
+        Provenance {
+            source: self.group().source.clone(),
+            license: self.group().license.clone(),
+            generator: Some(concat!("astra envs from-tables ", env!("CARGO_PKG_VERSION")).into()),
+            extra: extra.as_object().cloned().unwrap_or_default(),
+            ..Provenance::default()
         }
-        tables.sort_unstable();
-        tables.dedup();
-        tables
-            .into_iter()
-            .map(|table| {
-                let bytes = self.subset().bytes(self.group(), table);
-                let name = self.group().tables[table].name.clone();
-                (DataRef { name, blake3: ContentId::of_bytes(&bytes) }, bytes)
-            })
-            .unzip()
     }
 }
 
-fn call_id(step: usize) -> String {
-    format!("c{}", step + 1)
+/// What kind of step it is, for statistics.
+fn kind(step: &Step) -> &'static str {
+    match (&step.piece, step.read) {
+        (_, Read::FirstId) => "search",
+        (Piece::Row(crate::question::Entity::Ranked { .. }), _) => "ranking",
+        (Piece::Row(_), _) => "hop",
+        (Piece::Rows(_), _) => "list",
+        (Piece::Value(scalar), _) => match scalar {
+            Scalar::Field { .. } => "lookup",
+            Scalar::Name { of: crate::question::Entity::Ranked { .. } } => "ranking",
+            Scalar::Name { .. } => "lookup",
+            Scalar::Count { .. } => "count",
+            Scalar::Aggregate { statistic, .. } => statistic.word(),
+            Scalar::Converted { .. } => "unit",
+            Scalar::Computed { operation, .. } => operation.word(),
+        },
+    }
+}
+
+/// Order of two numbers or dates.
+fn order(a: &Value, b: &Value) -> Result<Ordering, String> {
+    match (a, b) {
+        (Value::Date { value: a }, Value::Date { value: b }) => Ok(a.cmp(b)),
+        _ => Ok(decimal(a)?.cmp(&decimal(b)?)),
+    }
+}
+
+pub(crate) fn call_id(call: usize) -> String {
+    format!("c{}", call + 1)
 }
 
 fn decimal(value: &Value) -> Result<Decimal, String> {
@@ -338,8 +407,12 @@ fn number(result: Decimal) -> Result<Value, String> {
 /// Facts about a candidate that its consumers may want beside the arena.
 pub(crate) fn note(spec: &mut ArenaSpec, seed: u64, index: u64, draws: u32) {
     spec.provenance.seed = Some(seed);
-    let mut extra = Map::new();
+    let mut extra: Map<String, Json> = std::mem::take(&mut spec.provenance.extra);
     extra.insert("index".into(), index.into());
     extra.insert("draws".into(), draws.into());
     spec.provenance.extra = extra;
 }
+
+/// Alternatives by call id and argument.
+pub(crate) type Alternatives = IndexMap<String, IndexMap<String, Vec<Json>>>;
+

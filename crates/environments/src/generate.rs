@@ -4,25 +4,36 @@
 //! index 0, 1, 2, …, runs the gates, and stops when enough were accepted. Nothing here runs code or writes files.
 
 use crate::Error;
-use crate::assemble::{assemble, note};
+use crate::assemble::{Question, assemble, note};
 use crate::draw::Draw;
-use crate::plan;
-use crate::routes::{Path, paths, reasons};
-use crate::tables::TableGroup;
+use crate::ledger::Ledger;
+use crate::lower::lower;
+use crate::question::evaluate::Truth;
+use crate::tables::{Language, TableGroup};
+use crate::tools::{DIALECTS, Dialect, Toolbox};
 use astra_protocol::{ArenaSpec, Topology};
+use std::sync::{Mutex, PoisonError};
 
-/// How often one index is drawn before it is given up.
-const MAX_DRAWS: u32 = 24;
+/// How often one question is put together before it is given up: each time in another dialect and other words.
+const MAX_TRIES: u32 = 4;
+/// Questions that are tried before tables are said to give none.
+const TRIAL: u64 = 64;
 
 /// What to generate.
 #[derive(Clone, Debug)]
 pub struct GenerateOptions {
     /// Seed of everything drawn.
     pub seed: u64,
+    /// Shortest chain of dependent calls, for topologies that have chains.
+    pub min_hops: usize,
     /// Longest chain of dependent calls.
     pub max_hops: usize,
     /// Topologies to draw from; one named twice is drawn twice as often.
     pub topologies: Vec<Topology>,
+    /// Languages to ask in, of those that the tables have words for.
+    pub languages: Vec<Language>,
+    /// Percentage of arenas from which a needed tool is taken away.
+    pub unanswerable: usize,
 }
 
 impl Default for GenerateOptions {
@@ -34,7 +45,8 @@ impl Default for GenerateOptions {
             Topology::MultiHop,
             Topology::ParallelMultiHop,
         ];
-        Self { seed: 0, max_hops: 3, topologies }
+        let languages = vec![Language::English, Language::Chinese];
+        Self { seed: 0, min_hops: 1, max_hops: 6, topologies, languages, unanswerable: 7 }
     }
 }
 
@@ -43,7 +55,7 @@ impl Default for GenerateOptions {
 pub struct Candidate {
     /// Its place in the sequence.
     pub index: u64,
-    /// How many plans were drawn for it.
+    /// How many questions were drawn for it.
     pub draws: u32,
     /// The arena.
     pub spec: ArenaSpec,
@@ -51,13 +63,13 @@ pub struct Candidate {
     pub data: Vec<Vec<u8>>,
 }
 
-/// An index for which no plan passed the cheap checks.
+/// An index for which no question passed the cheap checks.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("candidate {index}: none of {draws} drawn plans fits: {}", why.join("; "))]
+#[error("candidate {index}: none of {draws} drawn questions fits: {}", why.join("; "))]
 pub struct Discarded {
     /// Its place in the sequence.
     pub index: u64,
-    /// How many plans were drawn for it.
+    /// How many questions were drawn for it.
     pub draws: u32,
     /// Distinct reasons, in the order in which they came up.
     pub why: Vec<String>,
@@ -67,18 +79,25 @@ pub struct Discarded {
 #[derive(Debug)]
 pub struct Generator<'a> {
     group: &'a TableGroup,
-    paths: Vec<Path>,
     options: GenerateOptions,
+    ledger: Mutex<Ledger>,
 }
 
 impl<'a> Generator<'a> {
-    /// Finds every walk through the tables; an error says, table by table, why there is none.
+    /// Draws a few questions to see that there are any; an error says, table by table, why there is none.
     pub fn new(group: &'a TableGroup, options: GenerateOptions) -> Result<Self, Error> {
-        let paths = paths(group, options.max_hops.saturating_sub(1));
-        if paths.is_empty() || options.topologies.is_empty() {
-            return Err(Error::NothingToAsk { group: group.name.clone(), reasons: reasons(group) });
+        let speaks = group.languages.iter().any(|language| options.languages.contains(language));
+        let nameable = group.tables.iter().any(|table| table.nameable.len() >= 4);
+        let generator = Self { group, options, ledger: Mutex::default() };
+        let asks = |index| generator.entry(index).chosen.is_ok();
+        if !speaks || !nameable || generator.options.topologies.is_empty() || !(0..TRIAL).any(asks) {
+            let mut reasons = reasons(group);
+            if !speaks {
+                reasons.push("the tables have no words in the wanted languages".into());
+            }
+            return Err(Error::NothingToAsk { group: group.name.clone(), reasons });
         }
-        Ok(Self { group, paths, options })
+        Ok(generator)
     }
 
     /// The tables that it draws from.
@@ -91,31 +110,48 @@ impl<'a> Generator<'a> {
         &self.options
     }
 
+    fn entry(&self, index: u64) -> crate::ledger::Entry {
+        // A thread that panicked while drawing left whole entries behind it.
+        let mut ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
+        ledger.entry(self.group, &self.options, index)
+    }
+
     /// The candidate of one index.
     pub fn candidate(&self, index: u64) -> Result<Candidate, Discarded> {
-        let stream = format!("{}/{index}", self.group.name);
+        let entry = self.entry(index);
         let seed = self.options.seed;
+        let chosen = entry.chosen.map_err(|why| Discarded { index, draws: 0, why })?;
         let mut why: Vec<String> = Vec::new();
-        let topology = Draw::new(seed, &stream).pick(&self.options.topologies).copied();
-        for round in 0..MAX_DRAWS {
-            let mut draw = Draw::new(seed, &format!("{stream}/{round}"));
-            let drawn = topology
-                .and_then(|topology| {
-                    plan::draw(self.group, &self.paths, topology, self.options.max_hops, &mut draw)
-                })
-                .ok_or_else(|| "no rows fit the drawn shape".to_owned())
-                .and_then(|plan| assemble(self.group, &plan, &format!("{seed}/{stream}/{round}"), &mut draw));
-            match drawn {
+        let truth = Truth { group: self.group, world: &entry.world };
+        let discarded = |why: Vec<String>| Discarded { index, draws: chosen.draws, why };
+        let Some(lowered) = lower(truth, chosen.cut, &chosen.wish) else {
+            return Err(discarded(vec!["the question has no calls".into()]));
+        };
+        for round in 0..MAX_TRIES {
+            let mut draw = Draw::new(seed, &format!("{}/{index}/arena {round}", self.group.name));
+            let toolbox = Toolbox {
+                group: self.group,
+                world: &entry.world,
+                lowered: &lowered,
+                cut: chosen.cut,
+                dialect: Dialect(draw.below(DIALECTS)),
+            };
+            let question = Question {
+                wish: &chosen.wish,
+                toolbox,
+                language: chosen.language,
+                unanswerable: chosen.unanswerable,
+            };
+            match assemble(&question, &mut draw) {
                 Ok(mut arena) => {
-                    let draws = round + 1;
-                    note(&mut arena.spec, seed, index, draws);
-                    return Ok(Candidate { index, draws, spec: arena.spec, data: arena.data });
+                    note(&mut arena.spec, seed, index, chosen.draws);
+                    return Ok(Candidate { index, draws: chosen.draws, spec: arena.spec, data: arena.data });
                 }
                 Err(reason) if why.contains(&reason) => {}
                 Err(reason) => why.push(reason),
             }
         }
-        Err(Discarded { index, draws: MAX_DRAWS, why })
+        Err(discarded(why))
     }
 
     /// All candidates in order of their index; never ends.
@@ -131,4 +167,18 @@ pub fn generate<'a>(
 ) -> Result<impl Iterator<Item = Result<Candidate, Discarded>> + use<'a>, Error> {
     let generator = Generator::new(group, options.clone())?;
     Ok((0..).map(move |index| generator.candidate(index)))
+}
+
+/// Why nothing can be asked, table by table.
+fn reasons(group: &TableGroup) -> Vec<String> {
+    let reason = |table: &crate::tables::Table| {
+        if table.label.is_none() {
+            format!("`{}` has no column of distinct names", table.name)
+        } else if table.nameable.len() < 4 {
+            format!("`{}` has fewer than 4 rows with a distinct name", table.name)
+        } else {
+            format!("`{}` has no column whose values differ enough to be asked for", table.name)
+        }
+    };
+    group.tables.iter().map(reason).collect()
 }

@@ -12,27 +12,27 @@ mod error;
 // What the tables are, and which walks through them can be asked about.
 mod tables;
 
-mod routes;
-
-// One question: its steps, the data it carries, its words, its tools.
+// The piece of them in which questions are asked, the questions, and the calls that answer them.
 mod draw;
-mod lower;
 mod numbers;
-mod plan;
-mod question;
 mod scale;
 mod world;
-mod subset;
 
-mod phrase;
+mod question;
+
+mod lower;
 mod tools;
 
+mod phrase;
+
 // From question to arena to published arena.
+mod alternatives;
 mod assemble;
 mod generate;
+mod ledger;
 mod publish;
 
 pub use error::Error;
 pub use generate::{Candidate, Discarded, GenerateOptions, Generator, generate};
 pub use publish::{GIVE_UP_AFTER, Publication, publish};
-pub use tables::TableGroup;
+pub use tables::{Language, TableGroup};

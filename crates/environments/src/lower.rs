@@ -432,6 +432,7 @@ impl Lowered {
         &self,
         call: usize,
         spell: impl Fn(Slot) -> String,
+        choice: impl Fn(Slot, &Json) -> Json,
         field: impl Fn(Field) -> String,
         reference: impl Fn(usize) -> String,
     ) -> Map<String, Json> {
@@ -440,7 +441,7 @@ impl Lowered {
             .iter()
             .map(|(slot, given)| {
                 let json = match given {
-                    Given::Literal(json) => json.clone(),
+                    Given::Literal(json) => choice(*slot, json),
                     Given::Field(one) => Json::String(field(*one)),
                     Given::Step(step) => json!({"$ref": reference(*step)}),
                 };

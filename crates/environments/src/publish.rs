@@ -36,6 +36,9 @@ pub fn publish(
     let settings = json!({
         "generator": env!("CARGO_PKG_VERSION"),
         "seed": drawn.map(|options| options.seed),
+        "min_hops": drawn.map(|options| options.min_hops),
+        "unanswerable": drawn.map(|options| options.unanswerable),
+        "languages": drawn.map(|options| options.languages.iter().map(|one| one.code()).collect::<Vec<_>>()),
         "max_hops": drawn.map(|options| options.max_hops),
         "topologies": drawn.map(|options| &options.topologies),
         "groups": generators.iter().map(|generator| &generator.group().name).collect::<Vec<_>>(),

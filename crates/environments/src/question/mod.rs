@@ -215,6 +215,19 @@ impl Entity {
 }
 
 impl Wish {
+    /// What kind of wish it is, for statistics.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::One(_) => "value",
+            Self::Which { .. } => "comparison",
+            Self::Fold { fold: Fold::Sum, .. } => "sum in the head",
+            Self::Fold { fold: Fold::Difference, .. } => "difference in the head",
+            Self::Each(_) => "several values",
+            Self::Names(_) => "names",
+            Self::Common(..) => "intersection",
+        }
+    }
+
     /// The scalars of all branches; none where rows are wanted.
     pub(crate) fn scalars(&self) -> &[Scalar] {
         match self {

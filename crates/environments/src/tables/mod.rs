@@ -38,8 +38,10 @@ pub struct TableGroup {
 
 /// A language that people ask in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Language {
+pub enum Language {
+    /// `en`
     English,
+    /// `zh`, simplified.
     Chinese,
 }
 

@@ -1,13 +1,14 @@
-//! Python source of the tools: written out per table and dialect, never per question.
+//! Python source of the tools: written out per table, world and dialect, never per question.
 //!
 //! Each source validates what it is given, answers mistakes with `{"error": …}` and computes from the arena's data
-//! files; it holds no value of any row. Searches want at least three letters or digits and match whole words or beginnings
-//! of at least four, so wildcards and single letters find nothing. Error texts never repeat an argument, which may be huge.
+//! files; it holds no value of any row. Searches want at least three letters or digits (two of a script without spaces)
+//! and match whole words or beginnings, so wildcards find nothing. Error texts never repeat an argument, which may be
+//! huge. The pieces below are put together line by line; a hole `<name>` is filled by whoever knows the dialect.
 
 /// A named hole in a template and what fills it.
-type Holes<'a> = &'a [(&'a str, &'a str)];
+pub(super) type Holes<'a> = &'a [(&'a str, &'a str)];
 
-const SEARCH: &str = r#"import re
+pub(super) const SEARCH: &str = r#"import re
 
 from astra import data
 
@@ -19,7 +20,7 @@ def <name>(<query>, <limit>=<default>):
     if not 1 <= <limit> <= <most>:
         return {"error": "<limit> must be between 1 and <most>"}
     words = re.findall(r"\w+", <query>.casefold())
-    if sum(len(word) for word in words) < 3:
+    if sum(3 if ord(letter) > 0x2E80 else 2 for word in words for letter in word) < 6:
         return {"error": "<query> needs at least three letters or digits"}
     found = []
     for row in data("<table>"):
@@ -31,7 +32,7 @@ def <name>(<query>, <limit>=<default>):
     return {"<hits>": hits, "total_matches": len(found)}
 "#;
 
-const FIND: &str = r#"from astra import data
+pub(super) const FIND: &str = r#"from astra import data
 
 
 def <name>(<subject><property_parameter>):
@@ -45,7 +46,7 @@ def <name>(<subject><property_parameter>):
     return {"error": "no <noun> has this <label>"}
 "#;
 
-const GET: &str = r#"from astra import data
+pub(super) const GET: &str = r#"from astra import data
 
 
 def <name>(<subject><property_parameter>):
@@ -58,73 +59,165 @@ def <name>(<subject><property_parameter>):
     return {"error": "no <noun> has this id"}
 "#;
 
-const WHOLE: &str = "            return dict(row)";
-const ONE: &str = r#"            if not isinstance(<property>, str) or <property> not in row:
+pub(super) const WHOLE: &str = "            return dict(row)";
+pub(super) const ONE: &str = r#"            if not isinstance(<property>, str) or <property> not in row:
                 return {"error": "unknown <property>"}
             return {"id": row["id"], "<property>": <property>, "<value>": row[<property>]}"#;
+pub(super) const SOME: &str = r#"            return {name: row[name] for name in <fields>}"#;
 
-const COUNT: &str = r#"from astra import data
+/// Head of every tool over rows; `<steps>` narrows `rows`, `<end>` makes the result.
+pub(super) const ROWS: &str = r#"<imports>from astra import data
 
 
-def <name>(<subject><filter_parameters>):
-    """Count the <nouns> of one <parent>."""
-    if not isinstance(<subject>, str) or not <subject>.strip():
+def <name>(<parameters>):
+    """<purpose>"""
+<steps><end>"#;
+
+pub(super) const ALL: &str = r#"    rows = list(data("<table>"))
+"#;
+pub(super) const OF_ID: &str = r#"    if not isinstance(<subject>, str):
+        return {"error": "<subject> must be text"}
+    parents = [row["id"] for row in data("<parent_table>") if row["id"] == <subject>]
+    if not parents:
+        return {"error": "no <parent> has this id"}
+    rows = [row for row in data("<table>") if row["<field>"] == parents[0]]
+"#;
+pub(super) const OF_NAME: &str = r#"    if not isinstance(<subject>, str) or not <subject>.strip():
         return {"error": "<subject> must be a text that is not empty"}
-<resolve>
+    wanted = " ".join(<subject>.split()).casefold()
+    parents = [row["id"] for row in data("<parent_table>") if (row["<by>"] or "").casefold() == wanted]
     if not parents:
         return {"error": "no <parent> has this <by>"}
     rows = [row for row in data("<table>") if row["<field>"] == parents[0]]
-<filters>    return {"<parent_field>": parents[0], "<total>": len(rows)}
+"#;
+pub(super) const IS: &str = r#"    if <parameter> is not None:
+        if not isinstance(<parameter>, <type>):
+            return {"error": "<parameter> must be <typed>"}
+        rows = [row for row in rows if row["<column>"] == <parameter>]
+"#;
+pub(super) const NUMBER_BOUND: &str = r#"    if <parameter> is not None:
+        if isinstance(<parameter>, bool) or not isinstance(<parameter>, (int, float)):
+            return {"error": "<parameter> must be a number"}
+        rows = [row for row in rows if row["<column>"] is not None and row["<column>"] <sign> <parameter>]
+"#;
+pub(super) const DATE_BOUND: &str = r#"    if <parameter> is not None:
+        if not isinstance(<parameter>, str) or re.fullmatch(r"\d{4}-\d\d-\d\d", <parameter>) is None:
+            return {"error": "<parameter> must be a date as YYYY-MM-DD"}
+        rows = [row for row in rows if row["<column>"] is not None and row["<column>"] <sign> <parameter>]
+"#;
+pub(super) const COUNT_END: &str = r#"    return {"<total>": len(rows)}
+"#;
+pub(super) const LIST_END: &str = r#"    if <sort_by> not in <sortable>:
+        return {"error": "<sort_by> must be one of the documented fields"}
+    if <order> not in ("<asc>", "<desc>"):
+        return {"error": "<order> must be <asc> or <desc>"}
+    for number, least in ((<limit>, 1), (<offset>, 0)):
+        if isinstance(number, bool) or not isinstance(number, int) or number < least:
+            return {"error": "<limit> and <offset> must be whole numbers, <limit> at least 1"}
+    if <limit> > <most>:
+        return {"error": "<limit> must be at most <most>"}
+    ranked = [row for row in rows if row[<sort_by>] is not None]
+    ranked.sort(key=lambda row: row["id"])
+    ranked.sort(key=lambda row: row[<sort_by>], reverse=<order> == "<desc>")
+    page = [{<shown>} for row in ranked[<offset>:<offset> + <limit>]]
+    return {"<items>": page, "<page_total>": len(rows)}
+"#;
+pub(super) const SUMMARY_END: &str = r#"    if <statistic> == "<count>":
+        return {"<result>": len(rows), "rows_used": len(rows)}
+    if <metric> not in <metrics>:
+        return {"error": "<metric> must be one of the documented fields"}
+    values = [row[<metric>] for row in rows if row[<metric>] is not None]
+    if not values:
+        return {"error": "there is no value to work with"}
+    if <statistic> == "sum":
+        result = round(math.fsum(values), 4)
+    elif <statistic> == "<mean>":
+        result = round(math.fsum(values) / len(values), 4)
+    elif <statistic> == "min":
+        result = min(values)
+    elif <statistic> == "max":
+        result = max(values)
+    else:
+        return {"error": "<statistic> must be one of the documented choices"}
+    return {"<result>": result, "rows_used": len(values)}
 "#;
 
-const BY_ID: &str =
-    r#"    parents = [row["id"] for row in data("<parent_table>") if row["id"] == <subject>]"#;
-const BY_NAME: &str = r#"    wanted = " ".join(<subject>.split()).casefold()
-    parents = [row["id"] for row in data("<parent_table>") if (row["<by>"] or "").casefold() == wanted]"#;
-const FILTER: &str = r#"    if <filter> is not None:
-        rows = [row for row in rows if row["<filter>"] == <filter>]
+pub(super) const CONVERT: &str = r#"import math
+
+UNITS = {<units>}
+
+
+def <name>(<value>, <from_unit>, <to_unit>):
+    """Convert a <dimension> between units."""
+    if isinstance(<value>, bool) or not isinstance(<value>, (int, float)):
+        return {"error": "<value> must be a number"}
+    if not isinstance(<from_unit>, str) or not isinstance(<to_unit>, str):
+        return {"error": "units must be texts"}
+    if <from_unit> not in UNITS or <to_unit> not in UNITS:
+        return {"error": "unknown unit"}
+    if abs(<value>) > 1e30:
+        return {"error": "<value> is too large"}
+    factor, offset = UNITS[<from_unit>]
+    wanted_factor, wanted_offset = UNITS[<to_unit>]
+    result = round((<value> * factor + offset - wanted_offset) / wanted_factor, 4)
+    if not math.isfinite(result):
+        return {"error": "<value> is too large"}
+    return {"<result>": result, "unit": <to_unit>}
 "#;
 
-fn fill(template: &str, holes: Holes) -> String {
+pub(super) const CALCULATE: &str = r#"import math
+
+
+def <name>(<operation>, <a>, <b>):
+    """Combine two numbers."""
+    for number in (<a>, <b>):
+        if isinstance(number, bool) or not isinstance(number, (int, float)) or abs(number) > 1e100:
+            return {"error": "<a> and <b> must be numbers"}
+    if <operation> == "difference":
+        result = abs(<a> - <b>)
+    elif <operation> == "sum":
+        result = <a> + <b>
+    elif <operation> in ("ratio", "percent"):
+        if <b> == 0:
+            return {"error": "division by zero"}
+        result = <a> / <b>
+        if <operation> == "percent":
+            result = result * 100.0
+    else:
+        return {"error": "<operation> must be one of the documented choices"}
+    if not math.isfinite(result):
+        return {"error": "the result is too large"}
+    return {"<result>": round(result, 4)}
+"#;
+
+pub(super) const DAYS: &str = r#"from datetime import date
+
+
+def <name>(<a>, <b>):
+    """Count the days between two dates."""
+    days = []
+    for text in (<a>, <b>):
+        if not isinstance(text, str) or len(text) != 10:
+            return {"error": "dates must be texts like YYYY-MM-DD"}
+        try:
+            days.append(date.fromisoformat(text))
+        except ValueError:
+            return {"error": "dates must be texts like YYYY-MM-DD"}
+    return {"<result>": abs((days[1] - days[0]).days)}
+"#;
+
+/// The template with its holes filled; a hole that nothing fills stays, for a later round.
+pub(super) fn fill(template: &str, holes: Holes) -> String {
     holes.iter().fold(template.to_owned(), |text, (name, value)| text.replace(&format!("<{name}>"), value))
 }
 
-/// A search over names.
-pub(super) fn search(holes: Holes) -> String {
-    fill(SEARCH, holes)
+/// A Python string literal.
+pub(super) fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
 }
 
-/// Whether a record is returned whole, or one property of it: the names of the parameter and of the value.
-pub(super) type PropertyNames<'a> = Option<(&'a str, &'a str)>;
-
-fn record(template: &str, property: PropertyNames, holes: Holes) -> String {
-    let (parameter, answer) = match property {
-        None => (String::new(), WHOLE.to_owned()),
-        Some((property, value)) => {
-            (format!(", {property}"), fill(ONE, &[("property", property), ("value", value)]))
-        }
-    };
-    fill(&fill(template, &[("property_parameter", parameter.as_str()), ("answer", answer.as_str())]), holes)
-}
-
-/// A record by name.
-pub(super) fn find(property: PropertyNames, holes: Holes) -> String {
-    record(FIND, property, holes)
-}
-
-/// A record by id.
-pub(super) fn get(property: PropertyNames, holes: Holes) -> String {
-    record(GET, property, holes)
-}
-
-/// A count of the rows that refer to a parent, given by id or by name, of some kind or of any.
-pub(super) fn count(by_name: Option<&str>, filters: &[&str], holes: Holes) -> String {
-    let parameters: String = filters.iter().flat_map(|filter| [", ", filter, "=None"]).collect();
-    let narrowed: String = filters.iter().map(|filter| fill(FILTER, &[("filter", filter)])).collect();
-    let (resolve, by) = by_name.map_or((BY_ID, "id"), |label| (BY_NAME, label));
-    let template = fill(
-        COUNT,
-        &[("resolve", resolve), ("filters", narrowed.as_str()), ("filter_parameters", parameters.as_str())],
-    );
-    fill(&fill(&template, &[("by", by)]), holes)
+/// A Python tuple of string literals.
+pub(super) fn tuple(texts: &[&str]) -> String {
+    let all: Vec<String> = texts.iter().map(|text| quoted(text)).collect();
+    format!("({}{})", all.join(", "), if all.len() == 1 { "," } else { "" })
 }
