@@ -22,7 +22,9 @@ const BATCH: u64 = 16;
 /// Worlds that are kept.
 const KEPT: usize = 6;
 /// How often one index is drawn before it is given up.
-const MAX_DRAWS: u32 = 160;
+const MAX_DRAWS: u32 = 200;
+/// Draws in which the drawn depth is insisted on.
+const STUBBORN: u32 = 120;
 /// Share of the questions that may repeat the shape of an earlier one, in percent.
 const MAX_REPEATS: u64 = 3;
 /// Draws after which a repeated shape is taken, where the share allows.
@@ -98,10 +100,13 @@ impl Ledger {
             group.languages.iter().copied().filter(|one| options.languages.contains(one)).collect();
         let language = draw.pick(&languages).copied().unwrap_or(Language::English);
         let unanswerable = draw.percent(options.unanswerable);
+        let wanted = depth(options, &mut draw);
         let mut why: Vec<String> = Vec::new();
         for round in 0..MAX_DRAWS {
             let mut draw = Draw::new(options.seed, &format!("{stream}/{round}"));
-            let drawn = draw_one(group, options, world, topology, &mut draw);
+            // Where the wanted depth is hard to find, any depth will do.
+            let depth = if round < STUBBORN { wanted } else { depth(options, &mut draw) };
+            let drawn = draw_one(group, options, world, (topology, depth), &mut draw);
             let reason = match drawn {
                 None => "no rows fit the drawn shape",
                 Some((wish, cut)) if unanswerable && matches!(wish, Wish::Which { .. }) => {
@@ -141,7 +146,7 @@ fn draw_one(
     group: &TableGroup,
     options: &GenerateOptions,
     world: &World,
-    topology: Topology,
+    (topology, depth): (Topology, usize),
     draw: &mut Draw,
 ) -> Option<(Wish, Cut)> {
     let chained = matches!(topology, Topology::MultiHop | Topology::ParallelMultiHop);
@@ -151,12 +156,12 @@ fn draw_one(
         property: draw.percent(35),
         counting: *draw.pick(&counting)?,
     };
-    let depth = if chained { depth(options, draw) } else { 1 };
+    let depth = if chained { depth } else { 1 };
     let truth = Truth { group, world };
     let wish = Asker { truth, search: cut.search }.wish(topology, depth, draw)?;
     let lowered = lower(truth, cut, &wish)?;
     let (found, hops) = topology_of_steps(&lowered)?;
-    let fits = found == topology && (hops >= options.min_hops || !chained) && hops <= options.max_hops;
+    let fits = found == topology && hops == depth;
     let sayable = group.languages.iter().all(|language| crate::phrase::sayable(group, &wish, *language));
     (fits && sayable).then_some((wish, cut))
 }

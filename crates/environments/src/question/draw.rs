@@ -89,16 +89,20 @@ impl Asker<'_> {
         };
         let mut came: Option<usize> = None;
         for _ in 0..left {
-            let (link, next) = self.move_on(&at, came, draw)?;
-            came = Some(link);
-            at = next;
+            (came, at) = self.move_on(&at, came, draw)?;
         }
         self.truth.row(&at)?;
         Some(at)
     }
 
-    /// One more call: up a link, or to the first of what refers to the row. Never straight back.
-    fn move_on(&self, at: &Entity, came: Option<usize>, draw: &mut Draw) -> Option<(usize, Entity)> {
+    /// One more call: up a link, or to the first of what refers to the row. Never down a link and straight back up;
+    /// `came` is the link that the last call went down.
+    fn move_on(
+        &self,
+        at: &Entity,
+        came: Option<usize>,
+        draw: &mut Draw,
+    ) -> Option<(Option<usize>, Entity)> {
         let (group, world) = (self.truth.group, self.truth.world);
         let table = at.table(&group.links);
         let row = self.truth.row(at)?;
@@ -108,17 +112,17 @@ impl Asker<'_> {
             .collect();
         let down: Vec<usize> = world
             .links_down(group, table)
-            .filter(|link| Some(*link) != came && world.children(*link, row).len() >= 2)
+            .filter(|link| world.children(*link, row).len() >= 2)
             .filter(|link| self.part(group.links[*link].child).is_some_and(|part| !part.sortable.is_empty()))
             .collect();
         let goes_up = down.is_empty() || (!up.is_empty() && draw.percent(55));
         if goes_up {
             let link = *draw.pick(&up)?;
-            return Some((link, Entity::Parent { link, of: Box::new(at.clone()) }));
+            return Some((None, Entity::Parent { link, of: Box::new(at.clone()) }));
         }
         let link = *draw.pick(&down)?;
         let rows = self.rows_of(link, at.clone(), 30, draw)?;
-        Some((link, self.ranked(rows, draw)?))
+        Some((Some(link), self.ranked(rows, draw)?))
     }
 
     fn ranked(&self, rows: Rows, draw: &mut Draw) -> Option<Entity> {
@@ -194,7 +198,7 @@ impl Asker<'_> {
 
     /// A value at the end of a chain of `depth` calls.
     fn chain(&self, depth: usize, draw: &mut Draw) -> Option<Scalar> {
-        if depth >= 2 && draw.percent(14) {
+        if depth >= 2 && draw.percent(22) {
             let inner = self.chain_end(depth - 1, draw)?;
             let from = self.unit(&inner)?;
             let to = draw.pick(&targets(from)).copied()?;
