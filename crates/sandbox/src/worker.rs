@@ -3,6 +3,7 @@
 //! The soft limits live in the worker. This side waits a little longer, looks at CPU time and memory from outside,
 //! and kills what does not answer; a worker that was killed or answered nonsense is never spoken to again.
 
+use crate::seat::Seat;
 use crate::zygote::{Forked, Role, Zygote};
 use crate::{ErrorKind, Limits, SandboxError};
 use rustix::event::{PollFd, PollFlags};
@@ -96,6 +97,7 @@ pub(crate) struct Worker {
     limits: Limits,
     next: u64,
     ids: RandomState,
+    seat: Seat,
     buffer: Vec<u8>,
     outgoing: Vec<u8>,
     /// CPU time that it had used at its last reply.
@@ -148,6 +150,7 @@ impl Worker {
             limits: limits.clone(),
             next: 0,
             ids: RandomState::new(),
+            seat: Seat::new(pid),
             buffer: vec![0; 16 << 10],
             outgoing: Vec::new(),
             total_cpu: Duration::ZERO,
@@ -192,7 +195,10 @@ impl Worker {
         self.next += 1;
         // Nobody can tell the next id: a frame that was written before its request answers none.
         let id = self.ids.hash_one(self.next) >> 16;
-        match self.exchange(id, members) {
+        let guest = self.seat.join(|| !has_ended(&self.handle));
+        let exchanged = self.exchange(id, members);
+        self.seat.part(guest);
+        match exchanged {
             Ok(size) => {
                 // Parsed twice on the way out for the borrow checker's sake would cost; an index does it.
                 let reply: Result<Reply<'_>, _> = serde_json::from_slice(&self.buffer[4..size]);
@@ -262,6 +268,9 @@ impl Worker {
                 Ok(count) => filled += count,
                 Err(error) if error.kind() == IoKind::Interrupted => {}
                 Err(error) if matches!(error.kind(), IoKind::WouldBlock | IoKind::TimedOut) => {
+                    if !has_ended(&self.handle) {
+                        self.seat.leave();
+                    }
                     self.check_limits(began.elapsed(), patience)?;
                 }
                 Err(_) => return Err(Lost::new(ErrorKind::Crash, "the worker died")),
@@ -334,6 +343,12 @@ impl Drop for Worker {
         self.zygote.note(self.pid, false);
         kill(&self.handle);
     }
+}
+
+/// Whether the process is gone, or on its way.
+fn has_ended(handle: &OwnedFd) -> bool {
+    let now = rustix::event::Timespec { tv_sec: 0, tv_nsec: 0 };
+    rustix::event::poll(&mut [PollFd::new(handle, PollFlags::IN)], Some(&now)) != Ok(0)
 }
 
 /// Kills and waits until the kernel says that it is over.
