@@ -36,6 +36,7 @@ def export(folder, packages):
 
 def write_years(folder, years):
     """Zodiac signs, lunar years and their months; returns the months' ids by year and month (negative: leap)."""
+    order = "子丑寅卯辰巳午未申酉戌亥"
     signs, rows, months = [], [], {}
     month_rows = []
     for year in years:
@@ -44,19 +45,18 @@ def write_years(folder, years):
         signs += [sign] if sign not in signs else []
         parts = about.getMonthsInYear()
         leap = about.getLeapMonth()
-        rows.append([year, f"{about.getGanZhi()}年", sign[1], new_year.getYearNaYin(), day(new_year.getSolar()),
+        rows.append([year, f"{about.getGanZhi()}年", order.index(sign[0]) + 1, new_year.getYearNaYin(), day(new_year.getSolar()),
                      sum(part.getDayCount() for part in parts), len(parts), leap > 0])
         for part in parts:
             first = Lunar.fromYmd(year, part.getMonth(), 1)
             months[year, part.getMonth()] = len(month_rows) + 1
             month_rows.append([len(month_rows) + 1, f"{about.getGanZhi()}年{first.getMonthInChinese()}月", year,
                                abs(part.getMonth()), day(first.getSolar()), part.getDayCount(), part.getMonth() < 0])
-    order = "子丑寅卯辰巳午未申酉戌亥"
-    write(folder / "zodiac_signs.csv", ["zodiac_sign", "zodiac_order", "earthly_branch"],
-          ([name, order.index(branch) + 1, branch]
+    write(folder / "zodiac_signs.csv", ["zodiac_sign_id", "name", "earthly_branch"],
+          ([order.index(branch) + 1, f"生肖{name}", branch]
            for branch, name in sorted(signs, key=lambda sign: order.index(sign[0]))))
     write(folder / "lunar_years.csv",
-          ["lunar_year", "name", "zodiac_sign", "nayin", "new_year_date", "length_days", "month_count",
+          ["lunar_year", "name", "zodiac_sign_id", "nayin", "new_year_date", "length_days", "month_count",
            "is_leap_year"], rows)
     write(folder / "lunar_months.csv",
           ["lunar_month_id", "name", "lunar_year", "month_number", "first_date", "length_days", "is_leap_month"],
@@ -115,4 +115,5 @@ def write_holidays(folder, month_of):
           ["holiday_break_id", "name", "festival_id", "first_date", "last_date", "rest_day_count",
            "make_up_workday_count", "lunar_month_id"], rows)
     write(folder / "adjusted_days.csv",
-          ["date", "holiday_break_id", "weekday", "is_make_up_workday", "is_day_in_lieu"], sorted(single))
+          ["adjusted_day_id", "date", "holiday_break_id", "weekday", "is_make_up_workday", "is_day_in_lieu"],
+          ([at, *row] for at, row in enumerate(sorted(single), 1)))
