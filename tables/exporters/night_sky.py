@@ -17,7 +17,7 @@ from .common import numbered, read_json, write
 
 GALAXIES = {"s", "s0", "sd", "i", "e", "g"}
 KINDS = {"oc": "open cluster", "gc": "globular cluster", "pn": "planetary nebula", "snr": "supernova remnant",
-         "en": "emission nebula", "bn": "bright nebula", "gg": "galaxy cluster"}
+         "en": "emission nebula", "bn": "bright nebula"}
 CATALOGUES = {"NGC", "IC", "C", "M", "Cr", "PGC"}
 CHINESE_NUMERAL = re.compile("[一二三四五六七八九十廿卅百]+$")
 
