@@ -9,7 +9,7 @@ from datetime import date
 
 from babel.core import get_global
 
-from .common import write
+from .common import numbered, write
 from .territories import currencies_of, languages_of, names
 
 
@@ -49,8 +49,10 @@ def export(folder, packages):
     write(folder / "currency_periods.csv",
           ["currency_period_id", "country_code", "currency_code", "introduced_on", "withdrawn_on", "is_legal_tender"],
           ([number, *usage] for number, usage in enumerate(usages, 1)))
-    write(folder / "languages.csv", ["language_code", "name", "chinese_name"],
-          ([code, language_names[code], chinese_languages[code]] for code in sorted({row[1] for row in speaking})))
+    # Not keyed by code, because the code of one of them, `nan`, is what many readers take for "no value".
+    languages = numbered(row[1] for row in speaking)
+    write(folder / "languages.csv", ["language_id", "name", "chinese_name", "language_code"],
+          ([number, language_names[code], chinese_languages[code], code] for code, number in languages.items()))
     write(folder / "spoken_languages.csv",
-          ["spoken_language_id", "country_code", "language_code", "population_percent", "official_status"],
-          ([number, *row] for number, row in enumerate(speaking, 1)))
+          ["spoken_language_id", "country_code", "language_id", "population_percent", "official_status"],
+          ([number, country, languages[code], *facts] for number, (country, code, *facts) in enumerate(speaking, 1)))

@@ -54,17 +54,17 @@ def export(folder, packages):
     rows = []
     for maker in sorted(modules):
         for model, row in spread(sorted(modules[maker], key=lambda item: item[0]), MOST):
-            rows.append([len(rows) + 1, f"{maker} {model}", makers[maker], row["Technology"], int(row["N_s"]),
+            rows.append([len(rows) + 1, model, makers[maker], row["Technology"], int(row["N_s"]),
                          row["Bifacial"] == "1", row["BIPV"] == "Y", *(number(row[name]) for name in MODULE_COLUMNS)])
     write(folder / "modules.csv",
-          ["module_id", "name", "manufacturer_id", "technology", "cell_count", "is_bifacial",
+          ["module_id", "model", "manufacturer_id", "technology", "cell_count", "is_bifacial",
            "is_building_integrated", *MODULE_COLUMNS.values()], rows)
     rows = []
     for maker in sorted(inverters):
         for model, row in spread(sorted(inverters[maker], key=lambda item: item[0]), MOST):
             listed = row["CEC_Date"]
-            rows.append([len(rows) + 1, f"{maker} {model}", makers[maker], row["CEC_Type"],
+            rows.append([len(rows) + 1, model, makers[maker], row["CEC_Type"],
                          datetime.strptime(listed, "%m/%d/%Y").date() if listed not in ("n/a", "") else None,
                          *(number(row[name]) for name in INVERTER_COLUMNS)])
     write(folder / "inverters.csv",
-          ["inverter_id", "name", "manufacturer_id", "kind", "listed_on", *INVERTER_COLUMNS.values()], rows)
+          ["inverter_id", "model", "manufacturer_id", "kind", "listed_on", *INVERTER_COLUMNS.values()], rows)
