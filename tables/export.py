@@ -3,9 +3,9 @@
     python3 tables/export.py tables
 
 fetches the pinned versions with pip and npm into a temporary folder (or into `--packages FOLDER`, where they are kept
-and found again), and writes every CSV file and licence text; a second run gives the same bytes. `SOURCE.md` and `tables.toml` of
-each group are written by hand. It judges nothing: what is left out, and the few derived columns, are named in the exporter
-of each group.
+and found again), and writes every CSV file and licence text; a second run gives the same bytes. `SOURCE.md` and
+`tables.toml` of each group are written by hand. It judges nothing: what is left out, and the few derived columns, are
+named in the exporter of each group.
 """
 
 import argparse

@@ -54,7 +54,8 @@ def export(folder, packages):
     kept = counties(folder, table, place)
     villages = Counter(row["streetCode"] for row in table["villages"])
     write(folder / "townships.csv", ["township_code", "name", "county_code", "kind", "village_count"],
-          ([row["code"], row["name"], row["areaCode"], kind(row["name"], TOWNSHIP_KINDS, "其他"), villages[row["code"]]]
+          ([row["code"], row["name"], row["areaCode"], kind(row["name"], TOWNSHIP_KINDS, "其他"),
+            villages[row["code"]]]
            for row in sorted(table["streets"], key=lambda row: row["code"])
            if row["provinceCode"] in TOWNSHIP_PROVINCES and row["areaCode"] in kept))
 

@@ -45,8 +45,8 @@ def write_years(folder, years):
         signs += [sign] if sign not in signs else []
         parts = about.getMonthsInYear()
         leap = about.getLeapMonth()
-        rows.append([year, f"{about.getGanZhi()}年", order.index(sign[0]) + 1, new_year.getYearNaYin(), day(new_year.getSolar()),
-                     sum(part.getDayCount() for part in parts), len(parts), leap > 0])
+        rows.append([year, f"{about.getGanZhi()}年", order.index(sign[0]) + 1, new_year.getYearNaYin(),
+                     day(new_year.getSolar()), sum(part.getDayCount() for part in parts), len(parts), leap > 0])
         for part in parts:
             first = Lunar.fromYmd(year, part.getMonth(), 1)
             months[year, part.getMonth()] = len(month_rows) + 1
@@ -105,8 +105,9 @@ def write_holidays(folder, month_of):
         between = (rest[0] + timedelta(at) for at in range((rest[-1] - rest[0]).days))
         rest = sorted({*rest, *(when for when in between if when not in constants.holidays)})
         number = len(rows) + 1
-        rows.append([number, f"{year}年{long[festival]}假期", festival_id, rest[0], rest[-1], len(rest) if len(rest) > (rest[-1] - rest[0]).days else None, len(work),
-                     month_of(rest[0])])
+        unbroken = len(rest) > (rest[-1] - rest[0]).days
+        rows.append([number, f"{year}年{long[festival]}假期", festival_id, rest[0], rest[-1],
+                     len(rest) if unbroken else None, len(work), month_of(rest[0])])
         single += [[when, number, WEEKDAYS[when.weekday()], when in work, when in constants.in_lieu_days]
                    for when in sorted(rest + work)]
     write(folder / "festivals.csv", ["festival_id", "name", "english_name"],

@@ -42,7 +42,8 @@ def export(folder, packages):
           ([code, territories[code], chinese_territories[code], official[code] > 1] for code in codes))
     fractions = get_global("currency_fractions")
     current = {usage[1] for usage in usages if usage[3] is None and usage[4]}
-    write(folder / "currencies.csv", ["currency_code", "name", "chinese_name", "decimal_places", "is_legal_tender_today"],
+    write(folder / "currencies.csv",
+          ["currency_code", "name", "chinese_name", "decimal_places", "is_legal_tender_today"],
           ([code, currency_names[code], chinese_currencies[code],
             fractions.get(code, fractions["DEFAULT"])[0], code in current]
            for code in sorted({usage[1] for usage in usages})))

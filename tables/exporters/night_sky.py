@@ -74,7 +74,8 @@ def export(folder, packages):
         letter, flamsteed = about.get("bayer") or None, about.get("flam") or None
         if not about.get("c") or not (about.get("name") or letter or flamsteed):
             continue
-        (x, y), traditional = feature["geometry"]["coordinates"], chinese.get(str(feature["id"]), {}).get("name", "").rstrip("*")
+        x, y = feature["geometry"]["coordinates"]
+        traditional = chinese.get(str(feature["id"]), {}).get("name", "").rstrip("*")
         label = about.get("name") or f"{letter or flamsteed} {genitives[about['c']]}"
         rows.append([feature["id"], label, traditional or None, boundaries.find(x, y), asterism_of(traditional, asterisms),
                      feature["properties"]["mag"], float(feature["properties"]["bv"] or "nan"), x % 360, y,
