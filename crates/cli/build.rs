@@ -8,10 +8,15 @@ use std::{env, error::Error, fs, process::Command};
 fn main() -> Result<(), Box<dyn Error>> {
     let root = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?).join("../..").canonicalize()?;
     let mut code = String::new();
-    for (name, folder) in [("TABLES", "tables"), ("BENCH_TOOLS", "corpus/tools-bench")] {
+    // The folder of tables also holds the scripts that made them, which are of no use without the source tree.
+    let embedded: [(&str, &str, &[&str]); 2] = [
+        ("TABLES", "tables", &["csv", "md", "toml", "txt"]),
+        ("BENCH_TOOLS", "corpus/tools-bench", &["csv", "json", "md", "py"]),
+    ];
+    for (name, folder, kinds) in embedded {
         let folder = root.join(folder);
         let mut files = Vec::new();
-        collect(&folder, &folder, &mut files)?;
+        collect(&folder, &folder, kinds, &mut files)?;
         files.sort();
         writeln!(
             code,
@@ -34,17 +39,18 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn collect(root: &Path, folder: &Path, files: &mut Vec<(String, String)>) -> Result<(), Box<dyn Error>> {
+fn collect(
+    root: &Path,
+    folder: &Path,
+    kinds: &[&str],
+    files: &mut Vec<(String, String)>,
+) -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed={}", folder.display());
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
         if path.is_dir() {
-            collect(root, &path, files)?;
-        } else if path
-            .extension()
-            .is_some_and(|kind| kind == "csv" || kind == "json" || kind == "py" || kind == "md")
-            && path.file_name().is_some_and(|name| name != "export.py")
-        {
+            collect(root, &path, kinds, files)?;
+        } else if path.extension().and_then(|kind| kind.to_str()).is_some_and(|kind| kinds.contains(&kind)) {
             let relative = path.strip_prefix(root)?.to_string_lossy().replace('\\', "/");
             files.push((relative, path.display().to_string()));
         }

@@ -34,3 +34,30 @@ pub(crate) fn unpack_tables(group: &str, folder: &Path) -> anyhow::Result<PathBu
     }
     Ok(target)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_shipped_group_has_tables_a_source_and_words() {
+        let groups = table_groups();
+        assert!(groups.len() >= 6, "{groups:?}");
+        for group in groups {
+            let files = || TABLES.iter().filter_map(|(path, _)| path.strip_prefix(group)?.strip_prefix('/'));
+            let table = |file: &str| Path::new(file).extension().is_some_and(|kind| kind == "csv");
+            let tables = files().filter(|file| table(file)).count();
+            assert!(tables >= 3, "{group} has {tables} tables");
+            assert!(files().any(|file| file == "SOURCE.md"), "{group} names no source");
+            assert!(files().any(|file| file == "tables.toml"), "{group} has no words");
+        }
+    }
+
+    #[test]
+    fn the_scripts_that_made_the_tables_stay_outside() {
+        let script = |path: &str| Path::new(path).extension().is_some_and(|kind| kind == "py");
+        assert!(!TABLES.iter().any(|(path, _)| script(path)));
+        let bytes: usize = TABLES.iter().map(|(_, content)| content.len()).sum();
+        assert!(bytes <= 4 << 20, "{bytes} bytes of tables in the binary");
+    }
+}

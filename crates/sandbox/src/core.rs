@@ -29,7 +29,10 @@ pub(crate) struct Core {
     pub(crate) pool: Mutex<Vec<Worker>>,
     pub(crate) refilling: AtomicBool,
     pub(crate) zygote: Arc<Zygote>,
-    pub(crate) next: AtomicU64,
+    /// Programs so far.
+    pub(crate) loads: AtomicU64,
+    /// Sessions so far. A count of their own, so that they fill the slots in turns whatever is loaded in between.
+    pub(crate) opens: AtomicU64,
     pub(crate) sessions: AtomicUsize,
     pub(crate) respawns: AtomicU64,
     pub(crate) rebuilds: AtomicU64,
@@ -94,7 +97,7 @@ impl Core {
                 message: lost.message,
             },
         })?;
-        let key = self.next.fetch_add(1, Ordering::Relaxed);
+        let key = self.loads.fetch_add(1, Ordering::Relaxed);
         Loaded::new(key, program, parts, &report).map(|loaded| LoadedProgram(Arc::new(loaded)))
     }
 

@@ -86,7 +86,8 @@ impl PythonEngine {
             pool: Mutex::new(Vec::new()),
             refilling: AtomicBool::new(false),
             zygote,
-            next: AtomicU64::new(1),
+            loads: AtomicU64::new(1),
+            opens: AtomicU64::new(1),
             sessions: AtomicUsize::new(0),
             respawns: AtomicU64::new(0),
             rebuilds: AtomicU64::new(0),
@@ -132,7 +133,7 @@ impl ToolEngine for PythonEngine {
     }
 
     fn open(&self, program: &LoadedProgram, seed: u64) -> Result<Session, SandboxError> {
-        let number = self.core.next.fetch_add(1, Ordering::Relaxed);
+        let number = self.core.opens.fetch_add(1, Ordering::Relaxed);
         let state = program.0.initial_state().map(Arc::from);
         let body = Body { place: Place::Nowhere, log: Vec::new(), state, calls: 0, growth: 0 };
         self.core.sessions.fetch_add(1, Ordering::Relaxed);

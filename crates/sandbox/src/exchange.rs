@@ -51,7 +51,7 @@ pub(crate) fn take(reply: &Reply<'_>) -> Taken {
         stdout: reply.stdout.as_deref().unwrap_or_default().to_owned(),
         state_changed: false,
         text: reply.text.as_deref().map(ToOwned::to_owned),
-        cpu: Duration::from_nanos(reply.cpu),
+        cpu: reply.cpu,
         wall: Duration::ZERO,
     };
     Taken { outcome, state: reply.state.as_deref().map(Arc::from), hash, refused }

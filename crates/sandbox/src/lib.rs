@@ -36,6 +36,7 @@ mod lockdown;
 mod placement;
 mod program;
 mod python;
+mod seat;
 mod session;
 mod worker;
 mod zygote;

@@ -3,6 +3,7 @@
 //! The soft limits live in the worker. This side waits a little longer, looks at CPU time and memory from outside,
 //! and kills what does not answer; a worker that was killed or answered nonsense is never spoken to again.
 
+use crate::seat::Seat;
 use crate::zygote::{Forked, Role, Zygote};
 use crate::{ErrorKind, Limits, SandboxError};
 use rustix::event::{PollFd, PollFlags};
@@ -11,6 +12,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::fs::File;
+use std::hash::{BuildHasher, RandomState};
 use std::io::{ErrorKind as IoKind, Read, Write};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::FileExt;
@@ -34,8 +36,9 @@ const SIGKILLED: i32 = 9;
 pub(crate) struct Reply<'a> {
     id: u64,
     pub(crate) total: u64,
-    #[serde(default)]
-    pub(crate) cpu: u64,
+    /// CPU time since the reply before, which is what `total` grew by.
+    #[serde(skip)]
+    pub(crate) cpu: Duration,
     #[serde(borrow, default, deserialize_with = "present")]
     pub(crate) result: Option<&'a RawValue>,
     #[serde(borrow, default)]
@@ -93,6 +96,8 @@ pub(crate) struct Worker {
     processor: Option<File>,
     limits: Limits,
     next: u64,
+    ids: RandomState,
+    seat: Seat,
     buffer: Vec<u8>,
     outgoing: Vec<u8>,
     /// CPU time that it had used at its last reply.
@@ -144,6 +149,8 @@ impl Worker {
             processor: File::open(format!("/proc/{pid}/stat")).ok(),
             limits: limits.clone(),
             next: 0,
+            ids: RandomState::new(),
+            seat: Seat::new(pid),
             buffer: vec![0; 16 << 10],
             outgoing: Vec::new(),
             total_cpu: Duration::ZERO,
@@ -186,14 +193,20 @@ impl Worker {
     /// Sends a request, given as JSON members, and waits for its reply. After `Err` the worker is dead.
     pub(crate) fn request(&mut self, members: &str) -> Result<Reply<'_>, Lost> {
         self.next += 1;
-        let id = self.next;
-        match self.exchange(id, members) {
+        // Nobody can tell the next id: a frame that was written before its request answers none.
+        let id = self.ids.hash_one(self.next) >> 16;
+        let guest = self.seat.join(|| !has_ended(&self.handle));
+        let exchanged = self.exchange(id, members);
+        self.seat.part(guest);
+        match exchanged {
             Ok(size) => {
                 // Parsed twice on the way out for the borrow checker's sake would cost; an index does it.
                 let reply: Result<Reply<'_>, _> = serde_json::from_slice(&self.buffer[4..size]);
                 match reply {
-                    Ok(reply) if reply.id == id => {
-                        self.total_cpu = Duration::from_nanos(reply.total);
+                    Ok(mut reply) if reply.id == id => {
+                        let total = Duration::from_nanos(reply.total);
+                        reply.cpu = total.saturating_sub(self.total_cpu);
+                        self.total_cpu = total;
                         Ok(reply)
                     }
                     Ok(_) | Err(_) => {
@@ -207,39 +220,41 @@ impl Worker {
     }
 
     fn exchange(&mut self, id: u64, members: &str) -> Result<usize, Lost> {
-        self.check_silent()?;
         self.outgoing.clear();
         self.outgoing.extend_from_slice(&[0; 4]);
         let _ = write!(self.outgoing, "{{\"id\":{id},{members}}}");
         let length = u32::try_from(self.outgoing.len() - 4)
             .map_err(|_| Lost::new(ErrorKind::Arguments, "the arguments are too long"))?;
         self.outgoing[..4].copy_from_slice(&length.to_le_bytes());
-        self.socket.write_all(&self.outgoing).map_err(|error| {
-            if matches!(error.kind(), IoKind::WouldBlock | IoKind::TimedOut) {
-                Lost::new(ErrorKind::TimeLimit, "the worker takes no input")
-            } else {
-                Lost::new(ErrorKind::Crash, "the worker died")
-            }
-        })?;
+        self.send()?;
         self.receive(self.limits.wall + GRACE)
     }
 
-    /// Whether it is alive and waits for a request.
-    pub(crate) fn is_silent(&self) -> bool {
-        self.check_silent().is_ok()
+    /// Writes what is in `outgoing`.
+    fn send(&mut self) -> Result<(), Lost> {
+        let mut rest = self.outgoing.as_slice();
+        while !rest.is_empty() {
+            match self.socket.write(rest) {
+                Ok(count) => rest = &rest[count..],
+                Err(error) if error.kind() == IoKind::Interrupted => {}
+                Err(error) if matches!(error.kind(), IoKind::WouldBlock | IoKind::TimedOut) => {
+                    return Err(Lost::new(ErrorKind::TimeLimit, "the worker takes no input"));
+                }
+                // Before a word was said: of a worker with many sessions that is not the fault of the one that asks.
+                Err(_) if self.role != Role::Private && rest.len() == self.outgoing.len() => {
+                    return Err(Lost::beforehand());
+                }
+                Err(_) => return Err(Lost::new(ErrorKind::Crash, "the worker died")),
+            }
+        }
+        Ok(())
     }
 
-    /// Nothing may be pending before a request: a frame that nobody asked for is a forged one.
-    fn check_silent(&self) -> Result<(), Lost> {
+    /// Whether it is alive and waits for a request: nothing has been said.
+    pub(crate) fn is_silent(&self) -> bool {
         let mut one = [0_u8; 1];
         let flags = rustix::net::RecvFlags::PEEK | rustix::net::RecvFlags::DONTWAIT;
-        match rustix::net::recv(&self.socket, &mut one, flags) {
-            Err(rustix::io::Errno::AGAIN) => Ok(()),
-            // Before a word was said: of a worker with many sessions that is not the fault of the one that asks.
-            Ok((0, _)) | Err(_) if self.role != Role::Private => Err(Lost::beforehand()),
-            Ok((0, _)) | Err(_) => Err(Lost::new(ErrorKind::Crash, "the worker died")),
-            Ok(_) => Err(Lost::new(ErrorKind::Protocol, "the worker sent a frame that nobody asked for")),
-        }
+        rustix::net::recv(&self.socket, &mut one, flags) == Err(rustix::io::Errno::AGAIN)
     }
 
     /// Reads one frame into the buffer; returns its end.
@@ -253,6 +268,9 @@ impl Worker {
                 Ok(count) => filled += count,
                 Err(error) if error.kind() == IoKind::Interrupted => {}
                 Err(error) if matches!(error.kind(), IoKind::WouldBlock | IoKind::TimedOut) => {
+                    if !has_ended(&self.handle) {
+                        self.seat.leave();
+                    }
                     self.check_limits(began.elapsed(), patience)?;
                 }
                 Err(_) => return Err(Lost::new(ErrorKind::Crash, "the worker died")),
@@ -325,6 +343,12 @@ impl Drop for Worker {
         self.zygote.note(self.pid, false);
         kill(&self.handle);
     }
+}
+
+/// Whether the process is gone, or on its way.
+fn has_ended(handle: &OwnedFd) -> bool {
+    let now = rustix::event::Timespec { tv_sec: 0, tv_nsec: 0 };
+    rustix::event::poll(&mut [PollFd::new(handle, PollFlags::IN)], Some(&now)) != Ok(0)
 }
 
 /// Kills and waits until the kernel says that it is over.

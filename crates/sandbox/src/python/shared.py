@@ -9,7 +9,6 @@ import _strptime
 import abc
 import builtins as _real
 import collections
-import ctypes
 import dataclasses
 import enum
 import functools
@@ -23,12 +22,12 @@ import types
 import typing
 import unicodedata
 
+from _astra_frozen import HEAP, IMMUTABLE, freeze, heap_types
+
 _world = None
 _gate = None
 _facades = {}
 _random_of = None
-_IMMUTABLE, _HEAP = 1 << 8, 1 << 9
-_FLAGS_OFFSET = 168  # of tp_flags in PyTypeObject; checked against `__flags__` before use
 
 _SAFE = (
     "abs all any ascii bin bool bytearray bytes callable chr classmethod complex dict divmod enumerate filter float "
@@ -38,28 +37,8 @@ _SAFE = (
 ).split()
 
 
-def _heap_types():
-    seen = {object}
-    todo = [object]
-    while todo:
-        for kind in type.__subclasses__(todo.pop()):
-            if kind not in seen:
-                seen.add(kind)
-                todo.append(kind)
-    return seen
-
-
-def _freeze(kinds):
-    for kind in kinds:
-        flags = ctypes.c_ulong.from_address(id(kind) + _FLAGS_OFFSET)
-        if flags.value != kind.__flags__:
-            raise RuntimeError("this interpreter lays out its types in another way")
-        flags.value |= _IMMUTABLE
-    ctypes.pythonapi.PyType_Modified(ctypes.py_object(object))
-
-
 def _is_own_class(thing):
-    return isinstance(thing, type) and not thing.__flags__ & _IMMUTABLE
+    return isinstance(thing, type) and not thing.__flags__ & IMMUTABLE
 
 
 _Function = types.FunctionType
@@ -92,7 +71,7 @@ def guard(thing):
 def own(thing):
     """`thing`, if its private attributes are the tool's own."""
     kind = type(thing)
-    if not kind.__flags__ & _IMMUTABLE or _is_own_class(thing):
+    if not kind.__flags__ & IMMUTABLE or _is_own_class(thing):
         return thing
     if kind is super:
         behind = _self_of(thing)
@@ -200,7 +179,7 @@ def del_attribute(thing, name, /):
 def attributes(thing, /):
     """The attribute dictionary of an instance of a tool's own class, for `vars(x)` and `x.__dict__`."""
     kind = type(thing)
-    if kind is types.SimpleNamespace or not kind.__flags__ & _IMMUTABLE and not issubclass(kind, type):
+    if kind is types.SimpleNamespace or not kind.__flags__ & IMMUTABLE and not issubclass(kind, type):
         return vars(thing)
     raise refusal(TypeError(f"the attributes of a {kind.__name__!r} object are not reachable in the sandbox"))
 
@@ -226,7 +205,7 @@ def formatter(thing):
         return checked
     for base in (thing if issubclass(kind, type) else kind).__mro__:
         if "format" in vars(base):
-            if base.__flags__ & _IMMUTABLE:
+            if base.__flags__ & IMMUTABLE:
                 raise _unreachable("format")
             break
     if kind is super:
@@ -284,7 +263,7 @@ def _check_bases(bases):
         if not issubclass(type(base), type) and type(base) not in _aliases and base not in _base_functions:
             raise refusal(TypeError(f"a {type(base).__name__!r} object is not an acceptable base in the sandbox"))
     for base in types.resolve_bases(bases):
-        if base.__flags__ & _IMMUTABLE and base not in _subclassable | _base_kinds \
+        if base.__flags__ & IMMUTABLE and base not in _subclassable | _base_kinds \
                 and not issubclass(base, BaseException):
             raise refusal(TypeError(f"type {base.__name__!r} is not an acceptable base type in the sandbox"))
 
@@ -457,7 +436,7 @@ def setup(world):
     _subclassable.update(kind for kind in vars(_real).values() if isinstance(kind, type) and kind is not type)
     _subclassable.update(getattr(importlib.import_module("collections.abc"), name)
                          for name in _astra_facade.TABLE["collections.abc"])
-    kinds = _heap_types()
+    kinds = heap_types()
     _refused.update(kind for kind in kinds if isinstance(kind, enum.EnumMeta))
     _refused.update((_Function, dataclasses.Field, functools._lru_cache_wrapper, functools.partial,
                      functools.cached_property))
@@ -466,9 +445,9 @@ def setup(world):
     # Singletons that facades hand out: all sessions hold the same one.
     _refused.add(_Type)
     _refused.update(type(value) for facade in _facades.values() for value in vars(facade).values()
-                    if type(value).__flags__ & _HEAP and not isinstance(value, type))
+                    if type(value).__flags__ & HEAP and not isinstance(value, type))
     _find_caches(kinds)
-    _freeze(kinds)
+    freeze(kinds)
 
 
 def _find_caches(kinds):
@@ -498,8 +477,6 @@ def denial(error):
 
 def forget():
     """Takes the way into the C library out of every module that used it."""
-    global ctypes
-    ctypes = None
     _world.ctypes = None
     for name in list(sys.modules):
         if name.split(".")[0] in ("ctypes", "_ctypes", "_posixsubprocess", "socket", "_socket", "mmap", "_astra_lockdown"):

@@ -562,6 +562,32 @@ fn attacks_on_the_protocol_end_their_session_only() {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "what a waiting worker does cannot be asked of it")]
+fn replies_written_before_their_request_end_the_session() {
+    let engine = engine().unwrap();
+    // The worker's own alarm, turned into a forger that strikes while the worker waits for its next request.
+    let code = "
+import signal
+def forge(self, number, frame):
+    import json, os
+    for i in range(99):
+        body = json.dumps({'id': i, 'total': 1, 'result': 'forged'}).encode()
+        os.write(3, len(body).to_bytes(4, 'little') + body)
+def attack():
+    signal.getsignal(signal.SIGALRM).__func__.__code__ = forge.__code__
+    signal.setitimer(signal.ITIMER_REAL, 0.02)
+    return 'armed'
+";
+    let loaded = load(&engine, code, &["attack"], Isolation::Private).unwrap();
+    let session = engine.open(&loaded, 1).unwrap();
+    assert_eq!(value(&engine, &session, "attack", "{}").unwrap(), "armed");
+    std::thread::sleep(Duration::from_millis(200));
+    let error = call(&engine, &session, "attack", "{}").unwrap().result.unwrap_err();
+    assert_eq!(error.kind, Protocol);
+    assert_eq!(value(&engine, &session, "attack", "{}").unwrap(), "armed");
+}
+
+#[test]
 fn attacks_on_other_sessions_are_refused() {
     let engine = engine().unwrap();
     let mut bystander = Bystander::open(&engine, Isolation::Shared).unwrap();

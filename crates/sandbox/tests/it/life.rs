@@ -1,7 +1,9 @@
 //! Workers die, hosts die: sessions go on, and nothing is left behind.
 
 use crate::support::{Outcome, call, engine, load, options, program, value};
-use astra_sandbox::{Isolation, LoadedProgram, PythonEngine, SandboxError, Session, ToolEngine};
+use astra_sandbox::{
+    EngineOptions, Isolation, LoadedProgram, PythonEngine, SandboxError, Session, ToolEngine,
+};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use std::process::{Command, Stdio};
@@ -179,6 +181,18 @@ fn two_thousand_sessions_with_kills_leave_nothing() {
     assert!(descriptors() <= before + 16, "{} descriptors, {before} before", descriptors());
     drop(engine);
     assert!(wait_until(|| !alive(launcher)));
+}
+
+#[test]
+fn sessions_go_to_the_workers_in_turns_whatever_is_loaded_in_between() {
+    let engine = PythonEngine::start(EngineOptions { shared_workers: 3, ..options() }).unwrap();
+    let mut sessions = Vec::new();
+    for opened in 1..=3 {
+        let loaded = stateful(&engine, Isolation::Shared).unwrap();
+        sessions.push(engine.open(&loaded, 1).unwrap());
+        assert_eq!(engine.statistics().shared_workers, opened);
+        stateful(&engine, Isolation::Shared).unwrap();
+    }
 }
 
 #[test]

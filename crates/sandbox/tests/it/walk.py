@@ -13,7 +13,7 @@ import types
 # A walk that finds ever new objects must not take the machine with it.
 resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))
 folder = sys.argv[1]
-for name in ("lockdown", "values", "world", "facade", "gate", "private", "shared"):
+for name in ("lockdown", "values", "world", "facade", "source", "gate", "private", "frozen", "shared"):
     module = types.ModuleType(f"_astra_{name}")
     sys.modules[module.__name__] = module
     with open(f"{folder}/{name}.py", encoding="utf-8") as file:

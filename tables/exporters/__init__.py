@@ -1,0 +1,1 @@
+"""One module per group of shipped tables; each has `export(folder, packages)`."""
