@@ -1,8 +1,8 @@
 //! Keeping a measurement on one core.
 //!
 //! "On one core" is meant literally: this thread and all processes it starts share the core. Left free on an otherwise
-//! idle machine, host and worker sit on two cores and wake each other across them, which costs more CPU time than the
-//! call itself and tells nothing of a machine that is at work on all of its cores.
+//! idle machine, this thread would be carried off to the idle core while it waits. The engine ties it then, which costs
+//! CPU time that a machine at work on all of its cores does not spend.
 
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
