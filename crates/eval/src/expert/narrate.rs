@@ -41,12 +41,24 @@ impl Narrator<'_> {
         }
         said.extend(derivations.iter().enumerate().filter_map(|(at, one)| self.derivation(at, one)));
         let mut wanted: Vec<String> = Vec::new();
+        let mut asks = false;
         for (ordinal, at) in fresh.iter().enumerate() {
-            for item in self.purpose(ordinal, ready[*at], &calls[*at]) {
+            let questions = self.questions(ready[*at]);
+            asks |= !questions.is_empty();
+            let items = if questions.is_empty() {
+                vec![self.use_of(ordinal, ready[*at], &calls[*at])]
+            } else {
+                questions
+            };
+            for item in items {
                 if !wanted.contains(&item) {
                     wanted.push(item);
                 }
             }
+        }
+        if fresh.len() == 1 && !asks {
+            said.append(&mut wanted);
+            return self.voice.join(&said);
         }
         let slot = match (fresh.len(), self.voice.turn, self.spec.gold.len()) {
             (0, _, _) => return self.voice.join(&said),
@@ -70,7 +82,10 @@ impl Narrator<'_> {
                 let Some(found) = result.pointer(path).filter(|_| *id == call.id) else { continue };
                 let value = brief(&say::json(found, self.voice.language));
                 let ordinal = said.len();
-                said.push(match self.quotable(goal) {
+                // A question that names its own answer would read as a joke.
+                let says_it =
+                    |question: &&str| text::has_span(&text::normalise(question), &text::normalise(&value));
+                said.push(match self.quotable(goal).filter(|question| !says_it(question)) {
                     Some(question) => {
                         self.voice.say(Slot::Found, ordinal, &[("q", question), ("v", value.trim())])
                     }
@@ -89,24 +104,27 @@ impl Narrator<'_> {
         said
     }
 
-    /// Why a call is made: its goals' questions, or what it calls with what.
-    fn purpose(&self, ordinal: usize, gold: usize, call: &ToolCall) -> Vec<String> {
-        let id = &self.spec.gold[gold].id;
-        let is_write = self.writes.get(gold).copied().unwrap_or(false);
-        let returns = |goal: &&Goal| {
-            matches!(goal.kind, GoalKind::Returns { .. }) && gold_ids(goal).contains(&id.as_str())
-        };
-        let goals: Vec<&Goal> = self.spec.goals.iter().filter(returns).collect();
-        let questions: Option<Vec<&str>> = goals.iter().map(|goal| self.quotable(goal)).collect();
-        match questions {
-            Some(questions) if !questions.is_empty() && !is_write => {
-                questions.into_iter().map(str::to_owned).collect()
-            }
-            Some(_) | None => {
-                let slot = if is_write { Slot::Change } else { Slot::Use };
-                vec![self.voice.say(slot, ordinal, &[("tool", &call.name), ("a", &self.arguments(call))])]
-            }
+    /// The questions that a call answers; none when one of them may not be quoted, or when it changes something.
+    fn questions(&self, gold: usize) -> Vec<String> {
+        if self.writes.get(gold).copied().unwrap_or(false) {
+            return Vec::new();
         }
+        let id = self.spec.gold[gold].id.as_str();
+        let answered = self
+            .spec
+            .goals
+            .iter()
+            .filter(|goal| matches!(goal.kind, GoalKind::Returns { .. }) && gold_ids(goal).contains(&id));
+        let questions: Option<Vec<String>> =
+            answered.map(|goal| self.quotable(goal).map(str::to_owned)).collect();
+        questions.unwrap_or_default()
+    }
+
+    /// What is called with what.
+    fn use_of(&self, ordinal: usize, gold: usize, call: &ToolCall) -> String {
+        let is_write = self.writes.get(gold).copied().unwrap_or(false);
+        let slot = if is_write { Slot::Change } else { Slot::Use };
+        self.voice.say(slot, ordinal, &[("tool", &call.name), ("a", &self.arguments(call))])
     }
 
     fn arguments(&self, call: &ToolCall) -> String {
@@ -300,6 +318,8 @@ pub(super) fn refusal(spec: &ArenaSpec, voice: Voice) -> String {
         Some(missing) => missing.to_owned(),
         None => asked(&spec.prompt),
     };
+    // It is said inside quotation marks.
+    let missing = missing.replace('“', "‘").replace('”', "’");
     let said = voice.say(Slot::Refuse, 0, &[("q", missing.trim())]);
     let known = mentions(&spec.prompt_text());
     let gives_away =

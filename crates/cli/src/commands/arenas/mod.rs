@@ -12,5 +12,6 @@ pub(crate) mod prove;
 mod sft;
 pub(crate) mod show;
 pub(crate) mod solve;
+pub(crate) mod split;
 
 pub(crate) mod stats;
