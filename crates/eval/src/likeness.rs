@@ -74,7 +74,8 @@ pub fn shape(spec: &ArenaSpec) -> String {
             GoalKind::Returns { .. } | GoalKind::StateEquals { .. } => None,
         });
         let given: Vec<&str> = given.collect();
-        shape.push_str(&format!(" {}+{references}>{}", call.arguments.len() - references, given.join("&")));
+        let literals = call.arguments.len() - references;
+        shape = format!("{shape} {literals}+{references}>{}", given.join("&"));
     }
     shape.push('\n');
     shape + &masked_prompt(spec)

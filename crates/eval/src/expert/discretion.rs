@@ -59,7 +59,9 @@ impl Secrets {
             // Every "no" in a sentence would be one.
             Value::Bool { .. } => {}
             Value::Set { items } | Value::List { items } => {
-                items.iter().for_each(|item| self.add_value(item));
+                for item in items {
+                    self.add_value(item);
+                }
             }
             Value::Record { fields } => fields.values().for_each(|field| self.add_value(field)),
         }

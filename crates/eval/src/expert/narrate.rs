@@ -85,16 +85,13 @@ impl Narrator<'_> {
                 // A question that names its own answer would read as a joke.
                 let says_it =
                     |question: &&str| text::has_span(&text::normalise(question), &text::normalise(&value));
-                said.push(match self.quotable(goal).filter(|question| !says_it(question)) {
-                    Some(question) => {
-                        self.voice.say(Slot::Found, ordinal, &[("q", question), ("v", value.trim())])
-                    }
-                    None => {
-                        let field = path.rsplit('/').next().unwrap_or_default();
-                        let value =
-                            if field.is_empty() { value } else { format!("{field} = {}", value.trim()) };
-                        self.voice.say(Slot::Returned, ordinal, &[("tool", &call.tool), ("v", &value)])
-                    }
+                let question = self.quotable(goal).filter(|question| !says_it(question));
+                said.push(if let Some(question) = question {
+                    self.voice.say(Slot::Found, ordinal, &[("q", question), ("v", value.trim())])
+                } else {
+                    let field = path.rsplit('/').next().unwrap_or_default();
+                    let value = if field.is_empty() { value } else { format!("{field} = {}", value.trim()) };
+                    self.voice.say(Slot::Returned, ordinal, &[("tool", &call.tool), ("v", &value)])
                 });
             }
             if said.len() == before && self.writes.get(at).copied().unwrap_or(false) {

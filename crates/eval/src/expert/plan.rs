@@ -42,12 +42,9 @@ impl Plan {
                 after[call].extend(needed.iter().copied().filter(|parent| *parent < call));
             }
         }
-        for call in 0..spec.gold.len() {
-            let alone = writes.get(call).copied().unwrap_or(false);
-            let barriers =
-                (0..call).filter(|earlier| alone || writes.get(*earlier).copied().unwrap_or(false));
-            let barriers: Vec<usize> = barriers.collect();
-            after[call].extend(barriers);
+        let is_write = |call: usize| writes.get(call).copied().unwrap_or(false);
+        for (call, waits_for) in after.iter_mut().enumerate() {
+            waits_for.extend((0..call).filter(|earlier| is_write(call) || is_write(*earlier)));
         }
         Self { after }
     }
