@@ -106,6 +106,8 @@ pub(crate) enum ArenasCommand {
     Prove(arenas::prove::ProveArguments),
     /// Count what is in a set of arenas
     Stats(arenas::stats::StatsArguments),
+    /// Divide arenas into two data sets that share no entity, shape or source
+    Split(arenas::split::SplitArguments),
     /// Measure the sandbox on this machine
     Bench(arenas::bench::BenchArguments),
 }

@@ -1,10 +1,12 @@
 //! Built-in policies: what a perfect, a lazy and a guessing agent get.
 //!
-//! All but the oracle see only what an agent sees. The oracle is given the arena; it is the upper bound and the
-//! expert, and it works through the same loop, from tool results, so that injected failures hit it too.
+//! All but oracle and expert see only what an agent sees. Those two are given the arena; the oracle is the upper
+//! bound, the expert (`expert`) the teacher. They work through the same loop, from tool results, so that injected
+//! failures hit them too.
 
+use crate::expert::Expert;
 use astra_arena::gates::{default_calls, dump_calls, random_call};
-use astra_arena::{Arena, refusal};
+use astra_arena::{Arena, ArenaError, Runtime, refusal};
 use astra_protocol::{
     ArenaSpec, Boundary, BoxFuture, GoldCall, Message, Policy, PolicyError, PolicyTurn, Reference, ToolCall,
     TurnRequest, Value, seeded_rng,
@@ -21,6 +23,8 @@ use std::sync::Arc;
 pub enum BuiltinPolicy {
     /// Replays the gold calls and says the answer; refuses where the arena is unanswerable.
     Oracle,
+    /// Plays the gold calls as a good agent would: in parallel where it can, with reasons, and an answer in words.
+    Expert,
     /// Ends at once with an empty message.
     Null,
     /// Up to eight schema-valid calls at random.
@@ -33,12 +37,17 @@ pub enum BuiltinPolicy {
 
 impl BuiltinPolicy {
     /// All of them, best first.
-    pub const ALL: [Self; 5] = [Self::Oracle, Self::Null, Self::Random, Self::Default, Self::Dump];
+    pub const ALL: [Self; 6] =
+        [Self::Oracle, Self::Expert, Self::Null, Self::Random, Self::Default, Self::Dump];
+
+    /// Those that measure arenas; the expert measures nothing that the oracle does not.
+    pub const YARDSTICKS: [Self; 5] = [Self::Oracle, Self::Null, Self::Random, Self::Default, Self::Dump];
 
     /// The name on the command line and in tables.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Oracle => "oracle",
+            Self::Expert => "expert",
             Self::Null => "null",
             Self::Random => "random",
             Self::Default => "default",
@@ -55,7 +64,7 @@ impl std::fmt::Display for BuiltinPolicy {
 
 /// A name that is no built-in policy.
 #[derive(Clone, Debug, thiserror::Error)]
-#[error("there is no policy `{0}` (oracle, null, random, default, dump)")]
+#[error("there is no policy `{0}` (oracle, expert, null, random, default, dump)")]
 pub struct UnknownPolicy(pub String);
 
 impl FromStr for BuiltinPolicy {
@@ -69,15 +78,22 @@ impl FromStr for BuiltinPolicy {
     }
 }
 
-/// A built-in policy for an arena.
-pub fn builtin(policy: BuiltinPolicy, arena: &Arc<Arena>) -> Box<dyn Policy> {
-    match policy {
+/// A built-in policy for one episode of an arena. Only the expert looks at runtime and seed: it replays the gold
+/// calls of an arena with state, to learn which of them change it.
+pub fn builtin(
+    policy: BuiltinPolicy,
+    runtime: &Runtime,
+    arena: &Arc<Arena>,
+    seed: u64,
+) -> Result<Box<dyn Policy>, ArenaError> {
+    Ok(match policy {
         BuiltinPolicy::Oracle => Box::new(Oracle { arena: Arc::clone(arena) }),
+        BuiltinPolicy::Expert => Box::new(Expert::new(runtime, arena, seed)?),
         BuiltinPolicy::Null => Box::new(Scripted { name: "null", turns: |_| None }),
         BuiltinPolicy::Random => Box::new(Scripted { name: "random", turns: random_turn }),
         BuiltinPolicy::Default => Box::new(Scripted { name: "default", turns: default_turn }),
         BuiltinPolicy::Dump => Box::new(Scripted { name: "dump", turns: dump_turn }),
-    }
+    })
 }
 
 /// Tool names with arguments.
@@ -192,7 +208,7 @@ fn next_gold_call(spec: &ArenaSpec, messages: &[Message]) -> Result<Option<ToolC
 }
 
 /// An injected failure, after which the same call is tried again.
-fn is_unavailable(answer: &str) -> bool {
+pub(crate) fn is_unavailable(answer: &str) -> bool {
     serde_json::from_str::<Json>(answer)
         .is_ok_and(|answer| answer.pointer("/error/kind").and_then(Json::as_str) == Some("unavailable"))
 }
@@ -228,7 +244,7 @@ fn gold_call(call: &GoldCall, results: &[(&str, Json)], attempt: usize) -> Resul
 }
 
 /// The answer as a sentence in the arena's language.
-fn sentence(language: &str, answer: &Value) -> String {
+pub(crate) fn sentence(language: &str, answer: &Value) -> String {
     let said = plain(answer, language);
     if language.starts_with("zh") {
         format!("答案是：{said}。")

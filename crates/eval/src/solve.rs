@@ -154,7 +154,7 @@ fn one(
         variant: options.variant,
         distractors,
     };
-    let player = builtin(policy, arena);
+    let player = builtin(policy, runtime, arena, seed)?;
     let mut played = play(runtime, arena, player.as_ref(), episode.clone(), options.max_turns)?;
     // A masked episode says nothing about the policy; it is played once more, and counted if that fails too.
     if played.score.f1.measured().is_none() {

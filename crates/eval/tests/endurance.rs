@@ -35,7 +35,8 @@ fn load(runtime: &Runtime) -> TestResult<Vec<Arc<Arena>>> {
 
 fn oracle(runtime: &Runtime, arena: &Arc<Arena>, seed: usize) -> TestResult<(Trace, Option<f64>)> {
     let options = EpisodeOptions { seed: seed as u64, ..EpisodeOptions::default() };
-    let played = play(runtime, arena, builtin(BuiltinPolicy::Oracle, arena).as_ref(), options, 32)?;
+    let policy = builtin(BuiltinPolicy::Oracle, runtime, arena, options.seed)?;
+    let played = play(runtime, arena, policy.as_ref(), options, 32)?;
     Ok((played.trace, played.score.f1.measured()))
 }
 

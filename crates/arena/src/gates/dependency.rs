@@ -169,8 +169,8 @@ fn field_of(result: &Json, wanted: &Json) -> Option<String> {
     }
 }
 
-/// The value that a tool-free step yields from its sources.
-pub(crate) fn recompute(via: &Via, sources: &[&Json]) -> Result<Json, String> {
+/// The value that a tool-free step yields from its sources; `Err` for steps that cannot be recomputed.
+pub fn recompute(via: &Via, sources: &[&Json]) -> Result<Json, String> {
     let numbers = || {
         sources
             .iter()

@@ -20,6 +20,7 @@ use astra_sandbox::{DataFile, Isolation};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
+pub use dependency::recompute;
 pub use probes::{default_calls, dump_calls, random_call};
 
 pub(crate) use measure::Measurements;

@@ -33,6 +33,7 @@ fn run_arenas(command: ArenasCommand, context: &Context) -> anyhow::Result<ExitS
         ArenasCommand::Export(arguments) => arenas::export::run(&arguments, context),
         ArenasCommand::Prove(arguments) => arenas::prove::run(&arguments, context),
         ArenasCommand::Bench(arguments) => arenas::bench::run(&arguments, context),
+        ArenasCommand::Split(arguments) => arenas::split::run(&arguments, context),
         ArenasCommand::Stats(arguments) => arenas::stats::run(&arguments, context),
     }
 }

@@ -8,4 +8,5 @@ mod frame;
 mod garbage;
 mod play;
 mod published;
+mod traces;
 mod world;

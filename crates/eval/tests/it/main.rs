@@ -1,3 +1,4 @@
 //! Policies over the hand-written arenas, on the real sandbox.
 
+mod expert;
 mod yardsticks;

@@ -9,6 +9,9 @@ pub(crate) mod new;
 pub(crate) mod play;
 mod play_input;
 pub(crate) mod prove;
+mod sft;
 pub(crate) mod show;
 pub(crate) mod solve;
+pub(crate) mod split;
+
 pub(crate) mod stats;

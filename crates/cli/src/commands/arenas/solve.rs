@@ -1,5 +1,6 @@
 //! `astra arenas solve`: a policy plays every arena; what it did is written, what it was worth is printed.
 
+use super::sft;
 use crate::Context;
 use crate::failure::{ExitStatus, InputError};
 use crate::interrupt::Interrupt;
@@ -25,7 +26,7 @@ const MASKED_SHARE: f64 = 0.02;
 pub(crate) struct SolveArguments {
     /// Arenas: a data set, a .jsonl file, a hand-written .json file, or a folder of either
     path: PathBuf,
-    /// Who plays: oracle, null, random, default or dump
+    /// Who plays: oracle, expert, null, random, default or dump
     #[arg(long, value_name = "NAME")]
     policy: String,
     /// Irrelevant tools from other arenas: how many of high, medium and low nearness
@@ -40,6 +41,9 @@ pub(crate) struct SolveArguments {
     /// Write traces (part-*.jsonl), scores, settings and how distractors were chosen into this folder
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// Write the perfect episodes as lines for supervised fine-tuning (OpenAI chat format) into this file
+    #[arg(long, value_name = "FILE")]
+    sft: Option<PathBuf>,
     /// Only the first N arenas
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
@@ -79,6 +83,9 @@ pub(crate) fn run(arguments: &SolveArguments, context: &Context) -> anyhow::Resu
     };
     if let Some(out) = &arguments.out {
         write(out, policy, &played, &mixing, arguments, context)?;
+    }
+    if let Some(file) = &arguments.sft {
+        sft::write(file, &played, context)?;
     }
     print(policy, &numbers, arenas.len(), context)?;
     warn_of_masked(&played, context);

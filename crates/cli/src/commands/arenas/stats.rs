@@ -1,9 +1,14 @@
 //! `astra arenas stats`: what is in a set of arenas. Reads, counts, runs nothing.
+//!
+//! Tokens are estimated from characters: which tokenizer a model has is not known here, and a guess that says so is
+//! better than a number that looks exact. Near-repeats are counted within a source, where they come from.
 
 use crate::Context;
 use crate::failure::ExitStatus;
 use crate::source::{name_of, place_of};
 use crate::table::Table;
+use astra_eval::{masked_prompt, recorded_shape, shape, source};
+use astra_protocol::value::text::is_cjk;
 use astra_protocol::{ArenaSpec, ContentId, GoalKind, IsolationClass, Reference};
 use astra_store::read_arenas;
 use clap::Args;
@@ -44,6 +49,65 @@ struct Statistics {
     decisive_arguments: BTreeMap<String, usize>,
     grounded: BTreeMap<String, usize>,
     arguments: BTreeMap<String, usize>,
+    unanswerable: usize,
+    source: BTreeMap<String, usize>,
+    /// Kinds of steps, as the generator recorded them; an arena has several.
+    kinds: BTreeMap<String, usize>,
+    /// Topology → hops → arenas.
+    hops_by_topology: BTreeMap<String, BTreeMap<usize, usize>>,
+    tools_per_arena: Spread,
+    /// Estimated from characters, not counted by a tokenizer.
+    estimated_prompt_tokens: Spread,
+    /// Estimated from characters, not counted by a tokenizer.
+    estimated_tool_document_tokens: Spread,
+    /// Arenas whose prompt, with names masked, an earlier arena of their source has.
+    near_repeats_by_prompt: Repeats,
+    /// Arenas whose shape an earlier arena of their source has.
+    near_repeats_by_shape: Repeats,
+    /// Arenas whose shape the generator recorded; the shapes of the others are read off.
+    shapes_recorded: usize,
+}
+
+/// How a number is spread over arenas.
+#[derive(Debug, Default, Serialize)]
+struct Spread {
+    min: usize,
+    median: usize,
+    max: usize,
+    #[serde(skip)]
+    all: Vec<usize>,
+}
+
+impl Spread {
+    fn settle(&mut self) {
+        self.all.sort_unstable();
+        self.min = self.all.first().copied().unwrap_or(0);
+        self.max = self.all.last().copied().unwrap_or(0);
+        self.median = self.all.get(self.all.len() / 2).copied().unwrap_or(0);
+    }
+}
+
+/// Arenas that repeat an earlier one.
+#[derive(Debug, Default, Serialize)]
+struct Repeats {
+    count: usize,
+    /// Of all arenas.
+    share: f64,
+    #[serde(skip)]
+    known: BTreeSet<ContentId>,
+}
+
+impl Repeats {
+    fn add(&mut self, source: &str, text: &str) {
+        let key = ContentId::of_bytes(format!("{source}\n{text}").as_bytes());
+        self.count += usize::from(!self.known.insert(key));
+    }
+}
+
+/// Tokens of a text, roughly: four characters each, or one Chinese character.
+fn estimated_tokens(text: &str) -> usize {
+    let (wide, narrow): (Vec<char>, Vec<char>) = text.chars().partition(|letter| is_cjk(*letter));
+    wide.len() + narrow.len().div_ceil(4)
 }
 
 /// Counts.
@@ -64,6 +128,7 @@ pub(crate) fn run(arguments: &StatsArguments, context: &Context) -> anyhow::Resu
         statistics.add(&stored.spec);
     }
     statistics.distinct_code = codes.len();
+    statistics.settle();
     if arguments.list {
         if !context.printer.json {
             context.printer.data(listed.to_string())?;
@@ -71,7 +136,7 @@ pub(crate) fn run(arguments: &StatsArguments, context: &Context) -> anyhow::Resu
     } else if context.printer.json {
         context.printer.json(&statistics)?;
     } else {
-        print(&serde_json::to_value(&statistics)?, context)?;
+        print(&statistics, context)?;
     }
     Ok(ExitStatus::Done)
 }
@@ -95,6 +160,7 @@ impl Statistics {
         count(&mut self.domain, &spec.domain);
         count(&mut self.answerable, if spec.answerable { "yes" } else { "no" });
         count(&mut self.answer_types, kind_of(&spec.answer));
+        self.add_extent(spec);
         let is_shared = spec.tools.iter().all(|tool| tool.class == IsolationClass::Shared);
         count(&mut self.class, if is_shared { "shared" } else { "private" });
         for goal in &spec.goals {
@@ -119,6 +185,39 @@ impl Statistics {
             count(&mut self.arguments, kind);
         }
     }
+
+    /// How large it is, where it comes from, and whether it was there before.
+    fn add_extent(&mut self, spec: &ArenaSpec) {
+        self.unanswerable += usize::from(!spec.answerable);
+        count(&mut self.source, spec.provenance.source.as_deref().unwrap_or("not said"));
+        let kinds = spec.provenance.extra.get("kinds").and_then(Json::as_array);
+        for kind in kinds.into_iter().flatten().filter_map(Json::as_str) {
+            count(&mut self.kinds, kind);
+        }
+        let hops = self.hops_by_topology.entry(spec.topology.to_string()).or_default();
+        *hops.entry(spec.hops()).or_default() += 1;
+        self.tools_per_arena.all.push(spec.tools.len());
+        self.estimated_prompt_tokens.all.push(estimated_tokens(&spec.prompt_text()));
+        let documents = spec.tools.iter().map(|tool| {
+            let doc = &tool.doc;
+            estimated_tokens(&doc.name)
+                + estimated_tokens(&doc.description)
+                + estimated_tokens(doc.parameters.get())
+        });
+        self.estimated_tool_document_tokens.all.push(documents.sum());
+        self.near_repeats_by_prompt.add(source(spec), &masked_prompt(spec));
+        self.near_repeats_by_shape.add(source(spec), &shape(spec));
+        self.shapes_recorded += usize::from(recorded_shape(spec).is_some());
+    }
+
+    fn settle(&mut self) {
+        self.tools_per_arena.settle();
+        self.estimated_prompt_tokens.settle();
+        self.estimated_tool_document_tokens.settle();
+        for repeats in [&mut self.near_repeats_by_prompt, &mut self.near_repeats_by_shape] {
+            repeats.share = repeats.count as f64 / self.arenas.max(1) as f64;
+        }
+    }
 }
 
 /// The type's name as the files have it.
@@ -127,10 +226,17 @@ fn kind_of(value: &astra_protocol::Value) -> String {
     json["type"].as_str().unwrap_or("?").to_owned()
 }
 
-fn print(statistics: &Json, context: &Context) -> anyhow::Result<()> {
+fn print(statistics: &Statistics, context: &Context) -> anyhow::Result<()> {
     let mut table = Table::new(&["what", "count"], 0..0);
-    for (name, value) in statistics.as_object().into_iter().flatten() {
+    let fields = serde_json::to_value(statistics)?;
+    for (name, value) in fields.as_object().into_iter().flatten() {
         let text = match value {
+            // These two stand below, or in words.
+            Json::Object(_) if name == "hops_by_topology" => continue,
+            Json::Object(repeats) if name.starts_with("near_repeats") => {
+                let share = 100.0 * repeats["share"].as_f64().unwrap_or(0.0);
+                format!("{} ({share:.2} % of the arenas)", repeats["count"])
+            }
             Json::Object(counts) => {
                 counts.iter().map(|(key, count)| format!("{key} {count}")).collect::<Vec<_>>().join(", ")
             }
@@ -140,5 +246,53 @@ fn print(statistics: &Json, context: &Context) -> anyhow::Result<()> {
         };
         table.row(vec![name.replace('_', " "), text]);
     }
-    context.printer.data(table.to_string())
+    context.printer.data(table.to_string())?;
+    context.printer.data(matrix(&statistics.hops_by_topology).to_string())
+}
+
+/// Topologies down, hops across.
+fn matrix(counts: &BTreeMap<String, BTreeMap<usize, usize>>) -> Table {
+    let hops: BTreeSet<usize> = counts.values().flat_map(BTreeMap::keys).copied().collect();
+    let mut headings = vec!["topology × hops".to_owned()];
+    headings.extend(hops.iter().map(ToString::to_string));
+    let headings: Vec<&str> = headings.iter().map(String::as_str).collect();
+    let mut table = Table::new(&headings, 1..headings.len());
+    for (topology, by_hops) in counts {
+        let cells = hops.iter().map(|hops| by_hops.get(hops).map_or("–".to_owned(), ToString::to_string));
+        table.row([vec![topology.clone()], cells.collect()].concat());
+    }
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_are_estimated_by_script() {
+        assert_eq!(estimated_tokens("four char"), 3);
+        assert_eq!(estimated_tokens("几点到站"), 4);
+    }
+
+    #[test]
+    fn a_repeat_counts_within_its_source_only() {
+        let mut repeats = Repeats::default();
+        for (source, text) in [("a", "x"), ("b", "x"), ("a", "x"), ("a", "y"), ("a", "x")] {
+            repeats.add(source, text);
+        }
+        assert_eq!(repeats.count, 2);
+    }
+
+    #[test]
+    fn hops_stand_in_their_column() {
+        let counts = BTreeMap::from([
+            ("chain".to_owned(), BTreeMap::from([(2, 7), (3, 1)])),
+            ("one".to_owned(), BTreeMap::from([(1, 5)])),
+        ]);
+        let shown = matrix(&counts).to_string();
+        assert_eq!(
+            shown.lines().nth(1).unwrap().split_whitespace().collect::<Vec<_>>(),
+            ["chain", "–", "7", "1"]
+        );
+    }
 }

@@ -1,0 +1,259 @@
+//! `astra arenas split`: two data sets, one to learn from and one to measure with, that share nothing.
+//!
+//! The arenas are read twice, once for their keys and once to be written, so that a large set needs no more memory
+//! than its keys. The overlap that is printed is measured on what was written.
+
+use crate::Context;
+use crate::failure::{ExitStatus, InputError};
+use crate::interrupt::Interrupt;
+use crate::publish::Bar;
+use crate::source::data_of;
+use crate::table::Table;
+use astra_eval::{Side, entities, overlap, shape, source, split};
+use astra_protocol::{ArenaSpec, Boundary, ContentId};
+use astra_store::{
+    Ended, Existing, Input, Outcome, Stage, StageOptions, StoreError, StoredArena, read_arenas, run_stage,
+};
+use clap::{Args, ValueEnum};
+use serde::Serialize;
+use serde_json::json;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+/// More dropped arenas than this share are worth a warning.
+const MANY_DROPPED: f64 = 0.2;
+
+/// What may not stand on both sides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ValueEnum)]
+#[serde(rename_all = "snake_case")]
+enum By {
+    /// Names of the things that questions are about
+    Entity,
+    /// Questions that differ in names only
+    Shape,
+    /// Groups of tables (the arenas' domains)
+    Source,
+}
+
+/// Arguments of `split`.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Example: astra arenas split first-run/arenas --by shape --held-out 0.1 --seed 1 --out first-run/split"
+)]
+pub(crate) struct SplitArguments {
+    /// Arenas: a data set, a .jsonl file, a hand-written .json file, or a folder of either
+    path: PathBuf,
+    /// What may not stand on both sides
+    #[arg(long, value_enum)]
+    by: By,
+    /// Share of the arenas to hold out
+    #[arg(long, value_name = "SHARE", default_value_t = 0.1)]
+    held_out: f64,
+    /// Folder for the two data sets, DIR/train and DIR/held-out
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// Continue an earlier split that was stopped
+    #[arg(long)]
+    resume: bool,
+}
+
+/// What is counted of a side.
+#[derive(Debug, Default, Serialize)]
+struct SideCounts {
+    arenas: usize,
+    share: f64,
+    keys: usize,
+    languages: BTreeMap<String, usize>,
+    topologies: BTreeMap<String, usize>,
+    stateful: usize,
+    unanswerable: usize,
+}
+
+/// What was read of all arenas.
+struct Keyed {
+    keys: Vec<BTreeSet<String>>,
+    /// Hash over the arenas' ids, in order.
+    id: ContentId,
+}
+
+/// Splits.
+pub(crate) fn run(arguments: &SplitArguments, context: &Context) -> anyhow::Result<ExitStatus> {
+    let interrupt = Interrupt::install()?;
+    let seed = context.settings.seed;
+    let read = keyed(arguments)?;
+    let may_drop = match arguments.by {
+        By::Entity => true,
+        // An arena has one shape and one source, so nothing bridges two.
+        By::Shape | By::Source => false,
+    };
+    let sides = split(&read.keys, arguments.held_out, seed, may_drop).map_err(|error| {
+        let error = InputError::new(error.to_string());
+        let error = match arguments.by {
+            By::Entity => error.hint("`--by shape` or `--by source` may divide what entities hold together"),
+            By::Shape => error.hint("`--by entity` may divide questions of one shape"),
+            By::Source => error.hint("put arenas of several groups of tables into one folder"),
+        };
+        error.hint("`--held-out` is a share, for example 0.1")
+    })?;
+    for side in [Side::Train, Side::HeldOut] {
+        let ended = write(arguments, side, &sides, &read, &interrupt, context)?;
+        if interrupt.is_set() || ended == Ended::Stopped {
+            context.printer.warn("stopped; run again with `--resume` to continue");
+            return Ok(ExitStatus::Interrupted);
+        }
+    }
+    report(arguments, &sides, context)
+}
+
+fn key_of(spec: &ArenaSpec, by: By) -> BTreeSet<String> {
+    match by {
+        By::Entity => entities(spec),
+        By::Shape => BTreeSet::from([shape(spec)]),
+        By::Source => BTreeSet::from([source(spec).to_owned()]),
+    }
+}
+
+/// Shapes can be long and are only compared, so keys are kept as hashes where they are.
+fn short(key: String) -> String {
+    const LONG: usize = 64;
+    if key.len() <= LONG { key } else { ContentId::of_bytes(key.as_bytes()).0 }
+}
+
+fn keyed(arguments: &SplitArguments) -> Result<Keyed, StoreError> {
+    let mut keys = Vec::new();
+    let mut ids = Vec::new();
+    for stored in read_arenas(&arguments.path)? {
+        let spec = stored?.spec;
+        keys.push(key_of(&spec, arguments.by).into_iter().map(short).collect());
+        ids.push(spec.id());
+    }
+    Ok(Keyed { keys, id: astra_protocol::content_id(&json!(ids)) })
+}
+
+fn folder(out: &Path, side: Side) -> PathBuf {
+    out.join(match side {
+        Side::Train => "train",
+        Side::HeldOut => "held-out",
+        Side::Dropped => "dropped",
+    })
+}
+
+fn write(
+    arguments: &SplitArguments,
+    side: Side,
+    sides: &[Side],
+    read: &Keyed,
+    interrupt: &Interrupt,
+    context: &Context,
+) -> anyhow::Result<Ended> {
+    let settings = json!({
+        "by": arguments.by, "held_out": arguments.held_out, "seed": context.settings.seed, "side": side,
+    });
+    let mut stage = Stage::new("arenas split", settings);
+    stage.inputs.insert("arenas".to_owned(), read.id.0.clone());
+    let options = StageOptions {
+        concurrency: context.settings.threads,
+        existing: if arguments.resume { Existing::Resume } else { Existing::Refuse },
+        revision: crate::embedded::revision(),
+        stop: Some(interrupt.flag()),
+        ..StageOptions::new(folder(&arguments.out, side))
+    };
+    let chosen = read_arenas(&arguments.path)?.zip(sides).filter(|(_, one)| **one == side);
+    let inputs =
+        chosen.map(|(stored, _)| stored.map(|stored| Input { id: stored.spec.id().0, value: stored }));
+    let mut bar = Bar::done(context.printer, "splitting");
+    let summary =
+        run_stage(inputs, &stage, &options, &mut bar, |stored: &StoredArena| match data_of(stored) {
+            Ok(data) => Outcome::AcceptedWithData {
+                record: stored.spec.clone(),
+                data: data.iter().map(|file| file.json.to_vec()).collect(),
+            },
+            Err(error) => Outcome::Failed { boundary: Boundary::Arena, error: error.to_string() },
+        })?;
+    drop(bar);
+    if summary.tally.failed > 0 {
+        let error = format!("the data of {} arenas cannot be read", summary.tally.failed);
+        return Err(InputError::new(error)
+            .hint(format!("`{}` says which", options.out.join("failed.jsonl").display()))
+            .into());
+    }
+    Ok(summary.ended)
+}
+
+/// Reads the two data sets back, measures what they share, and says so.
+fn report(arguments: &SplitArguments, sides: &[Side], context: &Context) -> anyhow::Result<ExitStatus> {
+    let (train, train_keys) = counted(arguments, Side::Train, sides.len())?;
+    let (held_out, held_out_keys) = counted(arguments, Side::HeldOut, sides.len())?;
+    let dropped = sides.iter().filter(|side| **side == Side::Dropped).count();
+    let shared = overlap(&train_keys, &held_out_keys);
+    let summary = json!({
+        "by": arguments.by, "seed": context.settings.seed, "train": train, "held_out": held_out,
+        "dropped": dropped, "overlap": shared,
+    });
+    let text = serde_json::to_string_pretty(&summary)? + "\n";
+    std::fs::write(arguments.out.join("summary.json"), text)?;
+    let printer = context.printer;
+    if printer.json {
+        printer.json(&summary)?;
+    } else {
+        let keys = match arguments.by {
+            By::Entity => "entities",
+            By::Shape => "shapes",
+            By::Source => "sources",
+        };
+        let headings =
+            ["side", "arenas", "share", keys, "stateful", "unanswerable", "languages", "topologies"];
+        let mut table = Table::new(&headings, 1..6);
+        table.row(row("train", &train));
+        table.row(row("held-out", &held_out));
+        printer.data(table.to_string())?;
+        printer
+            .data(format!("{keys} on both sides: {shared}; arenas dropped because they bridge: {dropped}"))?;
+    }
+    if dropped as f64 > MANY_DROPPED * sides.len() as f64 {
+        printer
+            .warn(format!("{dropped} of {} arenas bridge the two sides and stand on neither", sides.len()));
+        printer.hint("`--by shape` or `--by source` drops none; a smaller `--held-out` drops fewer");
+    }
+    if shared > 0 {
+        anyhow::bail!("{shared} keys stand on both sides");
+    }
+    Ok(ExitStatus::Done)
+}
+
+fn counted(
+    arguments: &SplitArguments,
+    side: Side,
+    all: usize,
+) -> Result<(SideCounts, BTreeSet<String>), StoreError> {
+    let mut counts = SideCounts::default();
+    let mut keys = BTreeSet::new();
+    for stored in read_arenas(&folder(&arguments.out, side))? {
+        let spec = stored?.spec;
+        counts.arenas += 1;
+        *counts.languages.entry(spec.language.clone()).or_default() += 1;
+        *counts.topologies.entry(spec.topology.to_string()).or_default() += 1;
+        counts.stateful += usize::from(spec.state.is_some());
+        counts.unanswerable += usize::from(!spec.answerable);
+        keys.extend(key_of(&spec, arguments.by).into_iter().map(short));
+    }
+    counts.share = counts.arenas as f64 / all.max(1) as f64;
+    counts.keys = keys.len();
+    Ok((counts, keys))
+}
+
+fn row(name: &str, counts: &SideCounts) -> Vec<String> {
+    let listed = |counts: &BTreeMap<String, usize>| {
+        counts.iter().map(|(key, count)| format!("{key} {count}")).collect::<Vec<_>>().join(", ")
+    };
+    vec![
+        name.to_owned(),
+        counts.arenas.to_string(),
+        format!("{:.1} %", 100.0 * counts.share),
+        counts.keys.to_string(),
+        counts.stateful.to_string(),
+        counts.unanswerable.to_string(),
+        listed(&counts.languages),
+        listed(&counts.topologies),
+    ]
+}
