@@ -27,7 +27,7 @@ mod assemble;
 mod generate;
 mod publish;
 
-pub use error::Error;
+pub use error::{Error, Place};
 pub use generate::{Candidate, Discarded, GenerateOptions, Generator, generate};
 pub use publish::{GIVE_UP_AFTER, Publication, publish};
 pub use tables::TableGroup;

@@ -42,7 +42,7 @@ fn shipped_chemistry_is_understood() {
         "decay_modes: 4027 rows, key decay_mode_id, label none",
         "  isotope_id: integer, 2858 distinct -> isotopes",
     ] {
-        assert!(explained.lines().any(|found| found == line), "`{line}` is not in:\n{explained}");
+        assert!(explained.lines().any(|found| found.starts_with(line)), "`{line}` is not in:\n{explained}");
     }
 }
 
@@ -55,7 +55,7 @@ fn shipped_time_zones_are_understood_and_name_their_source() {
         "  country_code: text, 247 distinct -> countries",
         "  zone: text, 92 distinct -> time_zones",
     ] {
-        assert!(explained.lines().any(|found| found == line), "`{line}` is not in:\n{explained}");
+        assert!(explained.lines().any(|found| found.starts_with(line)), "`{line}` is not in:\n{explained}");
     }
     assert_eq!(group.title, "time zones of the world");
     assert!(group.source.unwrap().contains("tzdata"));
