@@ -241,7 +241,7 @@ impl Error {
                 "give a folder with one `.csv`, `.tsv`, `.json`, `.jsonl` or `.parquet` file per table, or one SQLite file (`.db`, `.sqlite`, `.sqlite3`)"
             }
             Self::Empty { .. } => {
-                "write the column names in the first line and at least one row below, or remove the file"
+                "give the table column names and at least one row, or remove the file"
             }
             Self::DuplicateTable { .. } => "rename one of the files; names are compared in lower case",
             Self::NotUtf8 { .. } => "convert the file, for example with `iconv -f LATIN1 -t UTF-8`",

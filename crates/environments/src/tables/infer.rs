@@ -213,8 +213,10 @@ fn find_key(raw: &RawTable, types: &[Type], noun: &str) -> Result<Option<usize>,
 /// What the key is for, and what it is called.
 fn name_key(column: &mut Column, worded: bool) {
     let name = column.name.as_str();
-    let surrogate =
-        ["id", "key", "编号", "序号"].contains(&name) || name.ends_with("_id") || name.ends_with("_pk");
+    let surrogate = ["id", "key", "编号", "序号"].contains(&name)
+        || name.ends_with("_id")
+        || name.ends_with("_pk")
+        || (column.kind == Kind::Integer && name.ends_with("编号"));
     column.role = if surrogate { Role::Surrogate } else { Role::NaturalKey };
     let says_so =
         ["code", "number", "symbol", "name", "号", "码", "名"].iter().any(|end| column.words.ends_with(end));

@@ -152,6 +152,9 @@ fn malformed(path: &Path, seen: &Seen, error: serde_json::Error) -> Error {
         return Error::Read { path: path.to_owned(), source: error.into() };
     }
     let line = error.line().max(1) as u64;
+    if error.to_string().starts_with("invalid unicode code point") {
+        return Error::NotUtf8 { place: Place::line(path, line), column: seen.key.take() };
+    }
     let column = error.column();
     let message = error.to_string();
     let tail = format!(" at line {} column {column}", error.line());

@@ -319,10 +319,13 @@ fn circle(
     let certain = link.declared || proposal.score >= CERTAIN || link.child == link.parent;
     if certain && let Some(rows) = row_circle(name, link, &way) {
         let circle: Vec<String> = rows.iter().map(|row| row_name(tables, link.child, *row)).collect();
+        let others: Vec<String> = way.iter().map(|step| format!("`{}`", tables[step.child].name)).collect();
+        let through =
+            if way.is_empty() { String::new() } else { format!(" (through {})", others.join(", ")) };
         return Err(Error::Cyclic {
             place: sources[link.child].origin.row(rows[0]),
             column: name.clone(),
-            circle: circle.join(" → "),
+            circle: circle.join(" → ") + &through,
         });
     }
     Ok(Some(if link.child == link.parent {

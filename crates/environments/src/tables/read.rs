@@ -10,7 +10,7 @@ use super::settings::Settings;
 use super::words::{self, chinese};
 use super::{Column, Language, Role, Table, TableGroup};
 use super::{columnar, delimited, json, sqlite};
-use crate::error::{Error, Place};
+use crate::error::Error;
 use astra_protocol::ContentId;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -101,7 +101,7 @@ pub(super) fn read_group(path: &Path) -> Result<TableGroup, Error> {
             .find_map(|line| line.strip_prefix("- ")?.strip_prefix(key)?.strip_prefix(": "))
             .map(|text| text.trim().to_owned())
     };
-    let languages = languages(&settings, &tables, path)?;
+    let languages = languages(&settings, &tables)?;
     let plain_title = words::plain(&files.name);
     Ok(TableGroup {
         title_zh: settings.title_zh.clone().or_else(|| chinese(&plain_title).then(|| plain_title.clone())),
@@ -169,7 +169,7 @@ fn beside(path: &Path) -> PathBuf {
 }
 
 /// The languages in which everything that is asked about has words.
-fn languages(settings: &Settings, tables: &[Table], path: &Path) -> Result<Vec<Language>, Error> {
+fn languages(settings: &Settings, tables: &[Table]) -> Result<Vec<Language>, Error> {
     let Some(codes) = &settings.languages else {
         let headers = || tables.iter().flat_map(|table| &table.columns);
         let foreign = headers().filter(|column| chinese(&column.name)).count();
@@ -177,7 +177,7 @@ fn languages(settings: &Settings, tables: &[Table], path: &Path) -> Result<Vec<L
         return Ok(vec![if mostly { Language::Chinese } else { Language::English }]);
     };
     let mut languages = Vec::new();
-    for code in codes.iter().copied().map(Language::from) {
+    for code in codes.get_ref().iter().copied().map(Language::from) {
         if !languages.contains(&code) {
             languages.push(code);
         }
@@ -185,15 +185,15 @@ fn languages(settings: &Settings, tables: &[Table], path: &Path) -> Result<Vec<L
     for language in &languages {
         for table in tables {
             if let Some(what) = wordless(table, *language) {
-                let code = if *language == Language::Chinese { "zh" } else { "en" };
-                let key = if *language == Language::Chinese { "zh" } else { "words" };
-                return Err(Error::Settings {
-                    place: Place::file(settings.path().unwrap_or(path)),
-                    message: format!("`languages` holds \"{code}\", and {what} has no words in it"),
-                    hint: format!(
-                        "give every table and every column that is asked for its `{key}`, or set `ask = false` for the column"
-                    ),
-                });
+                let (code, key) = match language {
+                    Language::English => ("en", "words"),
+                    Language::Chinese => ("zh", "zh"),
+                };
+                let message = format!("`languages` holds \"{code}\", and {what} has no words in it");
+                let hint = format!(
+                    "give every table and every column that is asked for its `{key}`, or set `ask = false` for the column"
+                );
+                return Err(settings.refuse(codes, message, &hint));
             }
         }
     }

@@ -19,7 +19,7 @@ pub(super) struct Settings {
     pub(super) title_zh: Option<String>,
     pub(super) source: Option<String>,
     pub(super) license: Option<String>,
-    pub(super) languages: Option<Vec<Code>>,
+    pub(super) languages: Option<Spanned<Vec<Code>>>,
     #[serde(default)]
     pub(super) tables: BTreeMap<Spanned<String>, TableSettings>,
     /// The file, for messages.
@@ -143,21 +143,14 @@ impl Settings {
         };
         let mut settings: Self = toml::from_str(&text).map_err(|error| {
             let line = line(&text, error.span().map_or(0, |span| span.start));
-            Error::Settings {
-                place: Place::line(path, line),
-                message: error.message().trim().to_owned(),
-                hint: "the keys and what they mean are listed in docs/tables.md".to_owned(),
-            }
+            let message = error.message().trim().to_owned();
+            let hint = meant(&message);
+            Error::Settings { place: Place::line(path, line), message, hint }
         })?;
         path.clone_into(&mut settings.path);
         settings.text = text;
         settings.check()?;
         Ok(settings)
-    }
-
-    /// The file, if there is one.
-    pub(super) fn path(&self) -> Option<&Path> {
-        Some(self.path.as_path()).filter(|path| !path.as_os_str().is_empty())
     }
 
     /// What is said about the table of this name.
@@ -217,6 +210,20 @@ impl Settings {
             }
         }
         Ok(())
+    }
+}
+
+/// A hint from a message that puts the wrong word first and then those that may stand there, all in backticks.
+fn meant(message: &str) -> String {
+    let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
+    let near = quoted.split_first().and_then(|(wrong, known)| {
+        let near = known.iter().min_by_key(|word| strangeness(wrong, word))?;
+        (message.starts_with("unknown") && strangeness(wrong, near) * 2 <= wrong.len()).then_some(near)
+    });
+    match near {
+        Some(near) => format!("did you mean `{near}`?"),
+        None if message.starts_with("unknown") => "write one of those, or remove the line".to_owned(),
+        None => "in TOML, texts stand in double quotes and lists in square brackets".to_owned(),
     }
 }
 

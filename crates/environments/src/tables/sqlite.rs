@@ -14,7 +14,10 @@ use std::path::Path;
 pub(super) fn read(path: &Path) -> Result<Vec<RawTable>, Error> {
     let whole = Origin::new(path);
     let connection = open(path).map_err(|error| malformed(&whole, &error))?;
-    let listed = tables(&connection).map_err(|error| malformed(&whole, &error))?;
+    let listed = match tables(&connection) {
+        Ok(listed) => listed,
+        Err(error) => return Err(damage(&connection, path).unwrap_or_else(|| malformed(&whole, &error))),
+    };
     let mut out = Vec::with_capacity(listed.len());
     for (name, virtual_table) in listed {
         let origin = Origin { table: Some(name.clone()), ..Origin::new(path) };
@@ -63,6 +66,35 @@ fn tables(connection: &Connection) -> rusqlite::Result<Vec<(String, bool)>> {
     let rows =
         statement.query_map([], |row| Ok((row.get(0)?, row.get::<_, Option<bool>>(1)?.unwrap_or(false))))?;
     rows.collect()
+}
+
+/// Looks for what is left of a file that SQLite refuses as a whole: how much of it is there, and the first table
+/// that is hit.
+fn damage(connection: &Connection, path: &Path) -> Option<Error> {
+    let mut head = [0_u8; 100];
+    let mut file = std::fs::File::open(path).ok()?;
+    std::io::Read::read_exact(&mut file, &mut head).ok()?;
+    if !head.starts_with(b"SQLite format 3\0") {
+        return None;
+    }
+    let page = match u64::from(u16::from_be_bytes([head[16], head[17]])) {
+        1 => 65_536,
+        bytes => bytes,
+    };
+    let should = page * u64::from(u32::from_be_bytes([head[28], head[29], head[30], head[31]]));
+    let holds = file.metadata().ok()?.len();
+    if holds >= should {
+        return None;
+    }
+    let mut origin = Origin::new(path);
+    // This makes SQLite read as far as the file goes instead of refusing it by its size.
+    if connection.execute_batch("PRAGMA writable_schema = ON").is_ok() {
+        let hit = |name: &String| check(connection, &Origin::new(path), name).is_err();
+        origin.table =
+            tables(connection).ok().and_then(|listed| listed.into_iter().map(|(name, _)| name).find(hit));
+    }
+    let message = format!("it is cut off, {holds} of {should} bytes are there");
+    Some(Error::Malformed { place: origin.whole(), format: "SQLite database", message })
 }
 
 fn quoted(name: &str) -> String {

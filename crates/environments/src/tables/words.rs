@@ -200,7 +200,9 @@ pub(crate) fn column_words(name: &str) -> (String, Option<&'static str>) {
             }
         })
         .collect();
-    (words.join(" "), unit)
+    let words = words.join(" ");
+    // A lone `no` is the answer; behind another word it is a number.
+    (words.strip_suffix(" no").map_or_else(|| words.clone(), |stem| format!("{stem} number")), unit)
 }
 
 /// Whether a text is mostly written in Chinese characters.
@@ -279,6 +281,7 @@ mod tests {
         );
         assert_eq!(column_words("is_radioactive"), ("radioactive".into(), None));
         assert_eq!(column_words("k"), ("k".into(), None));
+        assert_eq!(column_words("order_no"), ("order number".into(), None));
         assert_eq!(column_words("dep_lat_deg"), ("departure latitude".into(), Some("degrees")));
     }
 
