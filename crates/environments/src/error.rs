@@ -7,41 +7,58 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// Where something stands.
+/// Where something stands. Errors carry it boxed: they should stay small on the way up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place(Box<Spot>);
+
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Place {
-    /// The file.
-    pub path: PathBuf,
-    /// Its line, from 1.
-    pub line: Option<u64>,
-    /// The table, in a file of several.
-    pub table: Option<String>,
-    /// Its row, from 1, in a format without lines.
-    pub row: Option<u64>,
+struct Spot {
+    path: PathBuf,
+    line: Option<u64>,
+    /// In a file of several tables.
+    table: Option<String>,
+    /// From 1, in a format without lines.
+    row: Option<u64>,
 }
 
 impl Place {
     /// A whole file.
-    pub(crate) fn file(path: &Path) -> Box<Self> {
-        Box::new(Self { path: path.to_owned(), ..Self::default() })
+    pub(crate) fn file(path: &Path) -> Self {
+        Self(Box::new(Spot { path: path.to_owned(), ..Spot::default() }))
     }
 
     /// A line of a file.
-    pub(crate) fn line(path: &Path, line: u64) -> Box<Self> {
-        Box::new(Self { line: Some(line), ..*Self::file(path) })
+    pub(crate) fn line(path: &Path, line: u64) -> Self {
+        Self::file(path).at_line(line)
+    }
+
+    pub(crate) fn at_line(mut self, line: u64) -> Self {
+        self.0.line = Some(line);
+        self
+    }
+
+    pub(crate) fn at_row(mut self, row: u64) -> Self {
+        self.0.row = Some(row);
+        self
+    }
+
+    pub(crate) fn in_table(mut self, table: &str) -> Self {
+        self.0.table = Some(table.to_owned());
+        self
     }
 }
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.path.display())?;
-        if let Some(line) = self.line {
+        let Spot { path, line, table, row } = &*self.0;
+        write!(f, "{}", path.display())?;
+        if let Some(line) = line {
             write!(f, ":{line}")?;
         }
-        if let Some(table) = &self.table {
+        if let Some(table) = table {
             write!(f, ": table `{table}`")?;
         }
-        if let Some(row) = self.row {
+        if let Some(row) = row {
             write!(f, ": row {row}")?;
         }
         Ok(())
@@ -79,7 +96,7 @@ pub enum Error {
     #[error("{place}: the table has no {what}")]
     Empty {
         /// Where it ends.
-        place: Box<Place>,
+        place: Place,
         /// `header`, `columns` or `rows`.
         what: &'static str,
     },
@@ -87,7 +104,7 @@ pub enum Error {
     #[error("{place}: column `{column}` is not valid UTF-8")]
     NotUtf8 {
         /// The row.
-        place: Box<Place>,
+        place: Place,
         /// Name of the column, or its number in the header.
         column: String,
     },
@@ -95,7 +112,7 @@ pub enum Error {
     #[error("{place}: column `{column}` stands in the header twice (columns {first} and {second})")]
     DuplicateColumn {
         /// The header.
-        place: Box<Place>,
+        place: Place,
         /// The name, in lower case with underscores.
         column: String,
         /// Number of the first, from 1.
@@ -107,7 +124,7 @@ pub enum Error {
     #[error("{place}: column {number} has no name in the header")]
     UnnamedColumn {
         /// The header.
-        place: Box<Place>,
+        place: Place,
         /// Number of the column, from 1.
         number: usize,
     },
@@ -115,7 +132,7 @@ pub enum Error {
     #[error("{place}: the row has {found} cells, and the header has {expected}")]
     Ragged {
         /// The row.
-        place: Box<Place>,
+        place: Place,
         /// Cells in the header.
         expected: usize,
         /// Cells in the row.
@@ -125,7 +142,7 @@ pub enum Error {
     #[error("{place}: column `{column}` holds a cell of more than {limit} bytes")]
     HugeCell {
         /// The row.
-        place: Box<Place>,
+        place: Place,
         /// Name of the column.
         column: String,
         /// The most that is read.
@@ -135,7 +152,7 @@ pub enum Error {
     #[error("{place}: not a readable {format}: {message}")]
     Malformed {
         /// Where reading stopped.
-        place: Box<Place>,
+        place: Place,
         /// `CSV table`, `JSON table`, `Parquet file`, `SQLite database` or `table`.
         format: &'static str,
         /// What the reader says.
@@ -145,7 +162,7 @@ pub enum Error {
     #[error("{place}: column `{column}` holds the key `{value}` a second time, first in {first}")]
     DuplicateKey {
         /// The second row.
-        place: Box<Place>,
+        place: Place,
         /// Name of the column.
         column: String,
         /// The value.
@@ -157,7 +174,7 @@ pub enum Error {
     #[error("{place}: column `{column}` is the declared key, and this cell is empty")]
     EmptyKey {
         /// The row.
-        place: Box<Place>,
+        place: Place,
         /// Name of the column.
         column: String,
     },
@@ -165,7 +182,7 @@ pub enum Error {
     #[error("{place}: column `{column}` holds `{value}` among {numbers} numbers ({texts} such cells)")]
     MixedTypes {
         /// The first such row.
-        place: Box<Place>,
+        place: Place,
         /// Name of the column.
         column: String,
         /// What stands there.
@@ -179,7 +196,7 @@ pub enum Error {
     #[error("{place}: column `{column}` is declared as {kind}, and this cell holds `{value}`")]
     NotOfType {
         /// The row.
-        place: Box<Place>,
+        place: Place,
         /// Name of the column.
         column: String,
         /// The declared type.
@@ -191,7 +208,7 @@ pub enum Error {
     #[error("{place}: column `{column}` closes a circle of references: {circle}")]
     Cyclic {
         /// The row.
-        place: Box<Place>,
+        place: Place,
         /// Name of the column.
         column: String,
         /// The rows, by their keys.
@@ -201,7 +218,7 @@ pub enum Error {
     #[error("{place}: {message}")]
     Settings {
         /// The line.
-        place: Box<Place>,
+        place: Place,
         /// What is wrong, with the key.
         message: String,
         /// What to do.
@@ -240,9 +257,7 @@ impl Error {
             Self::NoTables { .. } => {
                 "give a folder with one `.csv`, `.tsv`, `.json`, `.jsonl` or `.parquet` file per table, or one SQLite file (`.db`, `.sqlite`, `.sqlite3`)"
             }
-            Self::Empty { .. } => {
-                "give the table column names and at least one row, or remove the file"
-            }
+            Self::Empty { .. } => "give the table column names and at least one row, or remove the file",
             Self::DuplicateTable { .. } => "rename one of the files; names are compared in lower case",
             Self::NotUtf8 { .. } => "convert the file, for example with `iconv -f LATIN1 -t UTF-8`",
             Self::DuplicateColumn { .. } | Self::UnnamedColumn { .. } => {

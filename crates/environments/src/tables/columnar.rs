@@ -4,7 +4,7 @@
 //! people write them. A file that was cut off has no footer, so it is refused before anything is read.
 
 use super::Kind;
-use super::raw::{MAX_CELL_BYTES, RawTable, Rows, stem};
+use super::raw::{Growing, MAX_CELL_BYTES, RawTable, stem};
 use crate::error::{Error, Place};
 use parquet::errors::ParquetError;
 use parquet::file::reader::{FileReader as _, SerializedFileReader};
@@ -20,7 +20,7 @@ pub(super) fn read(path: &Path) -> Result<RawTable, Error> {
     };
     let file = File::open(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
     let reader = SerializedFileReader::new(file).map_err(malformed)?;
-    let mut rows = Rows::new(path);
+    let mut rows = Growing::new(path);
     let mut texts = std::collections::BTreeSet::new();
     for row in reader.get_row_iter(None).map_err(malformed)? {
         let row = row.map_err(malformed)?;

@@ -110,16 +110,12 @@ fn noun(raw: &RawTable, said: Said<'_>) -> Noun {
 fn types(raw: &RawTable, said: Said<'_>) -> Result<Vec<Type>, Error> {
     let mut types = Vec::with_capacity(raw.columns.len());
     for column in &raw.columns {
-        types.push(match said.column(&column.name).and_then(|said| said.kind) {
-            Some(kind) => Type { kind: kind.into(), ..type_of(column) },
-            None => {
-                let found = type_of(column);
-                if found.kind == Kind::Text {
-                    refuse_mixed(raw, column)?;
-                }
-                found
-            }
-        });
+        let found = type_of(column);
+        let declared = said.column(&column.name).and_then(|said| said.kind);
+        if declared.is_none() && found.kind == Kind::Text {
+            refuse_mixed(raw, column)?;
+        }
+        types.push(Type { kind: declared.map_or(found.kind, Kind::from), ..found });
     }
     let writes_na =
         raw.columns.iter().zip(&types).any(|(column, found)| {
@@ -127,7 +123,8 @@ fn types(raw: &RawTable, said: Said<'_>) -> Result<Vec<Type>, Error> {
         });
     for (column, found) in raw.columns.iter().zip(&mut types) {
         // Among codes of two letters it may be Namibia.
-        let codes = column.texts.iter().all(|text| text.chars().count() <= 2);
+        let mut others = column.texts.iter().filter(|text| !matches!(&***text, "" | "NA")).peekable();
+        let codes = others.peek().is_some() && others.all(|text| text.chars().count() <= 2);
         found.na_is_nothing = writes_na && !codes;
     }
     Ok(types)

@@ -4,7 +4,7 @@
 //! keys, or an object with one such array among other entries. The bytes pass a watch that knows the line and stops a
 //! string that is longer than a cell may be before the parser has gathered it.
 
-use super::raw::{MAX_CELL_BYTES, RawTable, Rows, stem};
+use super::raw::{Growing, MAX_CELL_BYTES, RawTable, stem};
 use crate::error::{Error, Place};
 use serde::Deserialize as _;
 use serde::de::value::MapAccessDeserializer;
@@ -76,7 +76,7 @@ impl<R> Watch<'_, R> {
 
 /// What reading fills: the rows, and the refusal that the parser only passes on.
 struct Sink<'a> {
-    rows: Rows,
+    rows: Growing,
     seen: &'a Seen,
     refusal: Option<Error>,
 }
@@ -126,7 +126,7 @@ pub(super) fn read(path: &Path, lines: bool) -> Result<RawTable, Error> {
     let seen = Seen { line: Cell::new(1), key: RefCell::new(String::new()), too_long: Cell::new(false) };
     let inner = BufReader::with_capacity(1 << 16, file);
     let watch = Watch { inner, seen: &seen, quoted: false, escaped: false, length: 0, text: Vec::new() };
-    let mut sink = Sink { rows: Rows::new(path), seen: &seen, refusal: None };
+    let mut sink = Sink { rows: Growing::new(path), seen: &seen, refusal: None };
     let mut parser = serde_json::Deserializer::from_reader(watch);
     let mut done = Ok(());
     if lines {

@@ -10,7 +10,7 @@
 use super::infer::Said;
 use super::raw::{Origin, RawReference};
 use super::types::shown;
-use super::words::{chinese, snake};
+use super::words::{chinese, column_words, snake};
 use super::{Cell, Column, Kind, Link, Role, Table};
 use crate::error::Error;
 use std::borrow::Cow;
@@ -297,8 +297,9 @@ fn role(column: &str, parent: &Table) -> (String, bool) {
     } else if stem.contains(noun.as_str()) {
         (stem, false)
     } else {
+        let (words, _) = column_words(&stem);
         let space = if chinese(&stem) { "" } else { " " };
-        (format!("{stem}{space}{noun}"), false)
+        (format!("{words}{space}{noun}"), false)
     }
 }
 
@@ -343,7 +344,7 @@ fn reaches(links: &[Link], from: usize, to: usize) -> bool {
 }
 
 /// One way from a table up to another, as links; links form no circle, so it ends.
-fn way<'l>(links: &'l [Link], from: usize, to: usize) -> Vec<&'l Link> {
+fn way(links: &[Link], from: usize, to: usize) -> Vec<&Link> {
     let mut at = from;
     let mut way = Vec::new();
     while at != to {

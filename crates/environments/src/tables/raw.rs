@@ -67,14 +67,19 @@ impl Origin {
     }
 
     /// The whole table.
-    pub(super) fn whole(&self) -> Box<Place> {
-        Box::new(Place { table: self.table.clone(), ..*Place::file(&self.path) })
+    pub(super) fn whole(&self) -> Place {
+        let file = Place::file(&self.path);
+        match &self.table {
+            Some(table) => file.in_table(table),
+            None => file,
+        }
     }
 
-    pub(super) fn row(&self, row: usize) -> Box<Place> {
-        let line = self.lines.get(row).map(|line| u64::from(*line));
-        let number = line.is_none().then_some(row as u64 + 1);
-        Box::new(Place { line, row: number, ..*self.whole() })
+    pub(super) fn row(&self, row: usize) -> Place {
+        match self.lines.get(row) {
+            Some(line) => self.whole().at_line(u64::from(*line)),
+            None => self.whole().at_row(row as u64 + 1),
+        }
     }
 
     /// How to speak of a row next to its place: `line 3` or `row 3`.
@@ -120,7 +125,7 @@ impl RawColumn {
 
 /// Columns whose names come with the rows, as in JSON.
 #[derive(Debug)]
-pub(super) struct Rows {
+pub(super) struct Growing {
     columns: IndexMap<String, RawColumn>,
     nested: IndexSet<usize>,
     pub(super) origin: Origin,
@@ -128,7 +133,7 @@ pub(super) struct Rows {
     pub(super) notes: Vec<String>,
 }
 
-impl Rows {
+impl Growing {
     pub(super) fn new(path: &Path) -> Self {
         let origin = Origin::new(path);
         Self { columns: IndexMap::new(), nested: IndexSet::new(), origin, rows: 0, notes: Vec::new() }

@@ -1,7 +1,7 @@
-//! Reads the tables of one SQLite file, with the keys that it declares.
+//! Reads the tables of one `SQLite` file, with the keys that it declares.
 //!
 //! The file is opened read-only, and as immutable unless a journal stands beside it, so that reading leaves no trace.
-//! Every table is checked page by page before it is believed: SQLite reads a damaged file as far as it goes.
+//! Every table is checked page by page before it is believed: `SQLite` reads a damaged file as far as it goes.
 
 use super::Kind;
 use super::raw::{MAX_CELL_BYTES, Origin, RawColumn, RawReference, RawTable, table_name};
@@ -9,6 +9,7 @@ use super::words::snake;
 use crate::error::Error;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags, Row};
+use std::fmt::Write as _;
 use std::path::Path;
 
 pub(super) fn read(path: &Path) -> Result<Vec<RawTable>, Error> {
@@ -44,10 +45,11 @@ fn open(path: &Path) -> rusqlite::Result<Connection> {
     let immutable = if journal("-wal") || journal("-journal") { "" } else { "&immutable=1" };
     let mut uri = String::from("file:");
     for byte in path.to_string_lossy().bytes() {
-        match byte {
-            b'%' | b'?' | b'#' => uri.push_str(&format!("%{byte:02x}")),
-            _ if byte.is_ascii() => uri.push(char::from(byte)),
-            _ => uri.push_str(&format!("%{byte:02x}")),
+        if byte.is_ascii() && !matches!(byte, b'%' | b'?' | b'#') {
+            uri.push(char::from(byte));
+        } else {
+            // Writing to a string cannot fail.
+            let _ = write!(uri, "%{byte:02x}");
         }
     }
     uri.push_str("?mode=ro");
@@ -68,7 +70,7 @@ fn tables(connection: &Connection) -> rusqlite::Result<Vec<(String, bool)>> {
     rows.collect()
 }
 
-/// Looks for what is left of a file that SQLite refuses as a whole: how much of it is there, and the first table
+/// Looks for what is left of a file that `SQLite` refuses as a whole: how much of it is there, and the first table
 /// that is hit.
 fn damage(connection: &Connection, path: &Path) -> Option<Error> {
     let mut head = [0_u8; 100];

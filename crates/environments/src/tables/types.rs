@@ -47,7 +47,7 @@ pub(super) struct Type {
 
 impl Type {
     /// Whether a cell of this column says that nothing is known.
-    pub(super) fn says_nothing(&self, text: &str) -> bool {
+    pub(super) fn says_nothing(self, text: &str) -> bool {
         match text {
             "NA" => self.na_is_nothing || self.kind != Kind::Text,
             _ => says_nothing(self.kind, text),
@@ -234,7 +234,9 @@ mod tests {
 
     fn typed(cells: &[&str]) -> (Kind, Notation) {
         let mut column = RawColumn::new("x");
-        cells.iter().for_each(|cell| column.push(cell));
+        for cell in cells {
+            column.push(cell);
+        }
         let found = type_of(&column);
         (found.kind, found.notation)
     }

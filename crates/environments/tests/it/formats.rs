@@ -6,6 +6,7 @@ use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::parser::parse_message_type;
 use rusqlite::Connection;
 use serde_json::{Value as Json, json};
+use std::fmt::Write as _;
 use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
@@ -30,7 +31,8 @@ fn learned(path: &Path) -> Result<Json> {
 fn comma_separated(separator: char) -> String {
     let mut out = String::from("id,name,length_km,is_open,built\n");
     for (id, name, length, open, built) in ROWS {
-        out.push_str(&format!("{id},{name},{length:?},{open},{built}\n"));
+        // Writing to a string cannot fail.
+        let _ = writeln!(out, "{id},{name},{length:?},{open},{built}");
     }
     out.replace(',', &separator.to_string())
 }
@@ -100,7 +102,7 @@ fn every_format_gives_the_same_table() {
         "id": ROWS.map(|row| row.0), "name": ROWS.map(|row| row.1), "length_km": ROWS.map(|row| row.2),
         "is_open": ROWS.map(|row| row.3), "built": ROWS.map(|row| row.4),
     });
-    let lines: String = objects().iter().map(|row| format!("{row}\n\n")).collect();
+    let lines = objects().iter().map(Json::to_string).collect::<Vec<_>>().join("\n\n");
     let texts = [
         ("b/streets.csv", comma_separated(';')),
         ("c/streets.tsv", comma_separated('\t')),

@@ -78,8 +78,8 @@ fn a_cell_of_two_hundred_megabytes() {
     let write = |name: &str, head: &[u8], tail: &[u8]| -> Result {
         let mut file = std::io::BufWriter::new(std::fs::File::create(folder.path().join(name))?);
         file.write_all(head)?;
-        for _ in 0..200 {
-            file.write_all(&[b'x'; 1 << 20])?;
+        for _ in 0..200 << 6 {
+            file.write_all(&[b'x'; 1 << 14])?;
         }
         file.write_all(tail)?;
         Ok(())
