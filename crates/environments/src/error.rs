@@ -179,7 +179,9 @@ pub enum Error {
         column: String,
     },
     /// A few texts stand among numbers.
-    #[error("{place}: column `{column}` holds `{value}` among {numbers} numbers ({texts} such cells)")]
+    #[error(
+        "{place}: column `{column}` holds `{value}`, and {numbers} of its {filled} filled cells are numbers"
+    )]
     MixedTypes {
         /// The first such row.
         place: Place,
@@ -189,8 +191,8 @@ pub enum Error {
         value: String,
         /// Cells that are numbers.
         numbers: usize,
-        /// Cells that are not.
-        texts: usize,
+        /// Cells that say something.
+        filled: usize,
     },
     /// A cell is not of the type that was declared.
     #[error("{place}: column `{column}` is declared as {kind}, and this cell holds `{value}`")]

@@ -4,7 +4,7 @@
 //! lenient where spreadsheets differ (byte order mark, quoting, empty cells, the separator). A record is bounded while
 //! it streams in, so a quote that is never closed cannot pull a whole file into memory.
 
-use super::raw::{MAX_CELL_BYTES, Origin, RawColumn, RawTable, stem, table_name};
+use super::raw::{MAX_CELL_BYTES, NAMELESS, Origin, RawColumn, RawTable, stem, table_name};
 use crate::error::{Error, Place};
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Seek};
@@ -44,11 +44,13 @@ pub(super) fn read(path: &Path) -> Result<RawTable, Error> {
     let mut columns: Vec<RawColumn> = Vec::new();
     let mut origin = Origin::new(path);
     let mut rows = 0;
+    let mut nameless = false;
     while reader.read_byte_record(&mut record).map_err(|error| malformed(path, error))? {
         let line = record.position().map_or(0, csv::Position::line);
         refuse_huge(path, line, &columns, &record, reader.get_ref().spent)?;
         if columns.is_empty() {
             columns = header(path, line, &record)?;
+            nameless = record.get(0).is_some_and(|first| first.trim_ascii().is_empty());
         } else {
             row(path, line, &mut columns, &record)?;
             origin.lines.push(u32::try_from(line).unwrap_or(u32::MAX));
@@ -60,12 +62,25 @@ pub(super) fn read(path: &Path) -> Result<RawTable, Error> {
         let what = if columns.is_empty() { "header" } else { "rows" };
         return Err(Error::Empty { place: Place::line(path, reader.position().line()), what });
     }
-    let notes = match separator {
-        b',' | b'\t' => Vec::new(),
-        other => vec![format!("its cells are separated by `{}`", char::from(other))],
+    let mut table = RawTable {
+        name: table_name(&stem(path)),
+        origin,
+        columns,
+        rows,
+        key: None,
+        references: Vec::new(),
+        notes: Vec::new(),
     };
-    let name = table_name(&stem(path));
-    Ok(RawTable { name, origin, columns, rows, key: None, references: Vec::new(), notes })
+    if nameless {
+        table.leave_out_row_numbers();
+        if table.columns[0].name == NAMELESS {
+            return Err(Error::UnnamedColumn { place: Place::line(path, 1), number: 1 });
+        }
+    }
+    if !matches!(separator, b',' | b'\t') {
+        table.notes.push(format!("its cells are separated by `{}`", char::from(separator)));
+    }
+    Ok(table)
 }
 
 /// A tab for `.tsv`; else a comma, unless the first line has none and another separator.
@@ -121,7 +136,9 @@ fn header(path: &Path, line: u64, record: &csv::ByteRecord) -> Result<Vec<RawCol
         let Ok(text) = std::str::from_utf8(bytes) else {
             return Err(Error::NotUtf8 { place, column: (at + 1).to_string() });
         };
-        let column = RawColumn::new(text);
+        // Statistics programs leave the head of their row numbers empty.
+        let numbers = at == 0 && text.trim().is_empty() && record.len() > 1;
+        let column = RawColumn::new(if numbers { NAMELESS } else { text });
         if column.name.is_empty() {
             return Err(Error::UnnamedColumn { place, number: at + 1 });
         }

@@ -5,7 +5,7 @@
 
 use super::raw::{Origin, RawColumn, RawTable};
 use super::settings::{ColumnSettings, Settings, TableSettings};
-use super::types::{Notation, Type, date, refuse_mixed, shown, truth, type_of};
+use super::types::{Notation, Type, date, refuse_mixed, shown, truth, type_of, whole};
 use super::words::{Noun, chinese, column_words, interned, snake};
 use super::{Cell, Column, Kind, Role, Table};
 use crate::error::Error;
@@ -33,6 +33,7 @@ impl<'a> Said<'a> {
 
 /// Infers one table; its origin and declared references are left for the links.
 pub(super) fn table(mut raw: RawTable, said: Said<'_>) -> Result<(Table, Origin), Error> {
+    raw.leave_out_row_numbers();
     check_columns(&raw, said)?;
     let noun = noun(&raw, said);
     let types = types(&raw, said)?;
@@ -294,7 +295,7 @@ fn cell(found: Type, text: &str) -> Option<Cell> {
         Kind::Bool => truth(text, true).map(Cell::Bool),
         Kind::Text => Some(Cell::Text(text.into())),
         Kind::Date => date(text, true).map(|day| Cell::Text(day.into())),
-        Kind::Integer => numeral()?.parse::<i64>().ok().map(Number::from).map(Cell::Number),
+        Kind::Integer => whole(&numeral()?).map(Number::from).map(Cell::Number),
         Kind::Real => numeral()?.parse::<f64>().ok().and_then(Number::from_f64).map(Cell::Number),
     }
 }

@@ -29,6 +29,27 @@ pub(super) struct RawTable {
     pub(super) notes: Vec<String>,
 }
 
+/// Names that statistics programs give to row numbers on their way to a file.
+const ROW_NUMBERS: [&str; 5] = ["row_number", "rownames", "row_names", "unnamed_0", "index_level_0"];
+/// What a first column without a name is called until its values tell what it is.
+pub(super) const NAMELESS: &str = "row_number";
+
+impl RawTable {
+    /// Takes out a first column that only numbers the rows.
+    pub(super) fn leave_out_row_numbers(&mut self) {
+        let first = &self.columns[0];
+        let numbered = |from: usize| {
+            (0..self.rows)
+                .all(|row| first.text(row).parse::<usize>().is_ok_and(|number| number == row + from))
+        };
+        let free = self.key.is_none() && self.references.is_empty() && self.columns.len() > 1;
+        if free && ROW_NUMBERS.contains(&first.name.as_str()) && (numbered(0) || numbered(1)) {
+            let header = self.columns.remove(0).header;
+            self.notes.push(format!("`{header}` is left out: it only numbers the rows"));
+        }
+    }
+}
+
 /// A foreign key that the source declares.
 #[derive(Debug)]
 pub(super) struct RawReference {

@@ -116,7 +116,8 @@ fn check(connection: &Connection, origin: &Origin, name: &str) -> Result<(), Err
     Err(Error::Malformed { place: origin.whole(), format: "SQLite database", message })
 }
 
-/// A table with its rows; nothing for an empty one, which declares a place for data that is not there.
+/// A table with its rows; nothing for an empty one, which declares a place for data that is not there, and for one
+/// that holds raw bytes only.
 fn table(connection: &Connection, origin: Origin, name: &str) -> Result<Option<RawTable>, Error> {
     let shape = shape(connection, name).map_err(|error| malformed(&origin, &error))?;
     let mut table = RawTable {
@@ -152,7 +153,7 @@ fn table(connection: &Connection, origin: Origin, name: &str) -> Result<Option<R
     }
     foreign_keys(connection, name, &mut table).map_err(|error| malformed(&table.origin, &error))?;
     leave_out(&mut table, &blobs);
-    Ok(Some(table))
+    Ok((!table.columns.is_empty()).then_some(table))
 }
 
 struct Shape {

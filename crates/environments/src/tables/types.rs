@@ -132,6 +132,10 @@ pub(super) fn type_of(column: &RawColumn) -> Type {
         if read().flatten().all(|numeral| numeral.parse::<i64>().is_ok()) {
             return of(Kind::Integer, notation);
         }
+        // Programs that know no missing integers write `7.0` for the number of something.
+        if names_something(&column.name) && read().flatten().all(|numeral| whole(&numeral).is_some()) {
+            return of(Kind::Integer, notation);
+        }
         // A whole number that does not fit is an identifier; as a float it would lose digits.
         let fits = |numeral: String| {
             numeral.contains(['.', 'e', 'E'])
@@ -140,6 +144,15 @@ pub(super) fn type_of(column: &RawColumn) -> Type {
         return if read().flatten().all(fits) { of(Kind::Real, notation) } else { plain(Kind::Text) };
     }
     plain(Kind::Text)
+}
+
+fn names_something(column: &str) -> bool {
+    column == "id" || ["_id", "_no", "_number", "_code", "_key"].iter().any(|end| column.ends_with(end))
+}
+
+/// The integer that a numeral means, with or without `.0` behind it.
+pub(super) fn whole(numeral: &str) -> Option<i64> {
+    numeral.strip_suffix(".0").unwrap_or(numeral).parse().ok()
 }
 
 /// Refuses a column of numbers with a few texts among them.
@@ -174,7 +187,7 @@ pub(super) fn refuse_mixed(table: &RawTable, column: &RawColumn) -> Result<(), E
     let row = column.row_of(id);
     let place = table.origin.row(row);
     let value = shown(column.text(row));
-    Err(Error::MixedTypes { place, column: column.name.clone(), value, numbers, texts })
+    Err(Error::MixedTypes { place, column: column.name.clone(), value, numbers, filled })
 }
 
 /// A value as it fits into a message.
@@ -251,6 +264,17 @@ mod tests {
         assert_eq!(typed(&["1,234,567", "12"]), (Kind::Integer, Notation::Thousands));
         assert_eq!(typed(&["$1,234.50", "-$3"]), (Kind::Real, Notation::Currency('$')));
         assert_eq!(Notation::Currency('$').plain("-$1,234.50").as_deref(), Some("-1234.50"));
+    }
+
+    #[test]
+    fn numbers_of_things_are_integers_however_they_are_written() {
+        let mut column = RawColumn::new("shop_id");
+        for cell in ["7.0", "", "8.0"] {
+            column.push(cell);
+        }
+        assert_eq!(type_of(&column).kind, Kind::Integer);
+        assert_eq!((whole("7.0"), whole("7"), whole("7.5")), (Some(7), Some(7), None));
+        assert_eq!(typed(&["7.0", "8.0"]).0, Kind::Real);
     }
 
     #[test]

@@ -126,6 +126,19 @@ fn every_format_gives_the_same_table() {
 }
 
 #[test]
+fn a_parquet_file_cut_in_half_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("streets.parquet");
+    parquet_file(&path).unwrap();
+    let bytes = std::fs::read(&path).unwrap();
+    for length in [bytes.len() / 2, bytes.len() - 1, 3, 0] {
+        std::fs::write(&path, &bytes[..length]).unwrap();
+        let error = TableGroup::read(&path).unwrap_err();
+        assert!(error.to_string().contains("streets.parquet: not a readable Parquet file"), "{error}");
+    }
+}
+
+#[test]
 fn columns_by_index_and_records_by_key_are_tables_too() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("streets.json");

@@ -125,7 +125,7 @@ fn a_text_among_numbers() {
         let _ = writeln!(rows, "{id},{}", if id == 100 { "tall".to_owned() } else { format!("{id}.5") });
     }
     insta::assert_snapshot!(refusal(&[("trees.csv", rows.as_bytes())]).unwrap(), @r#"
-    DIR/trees.csv:101: column `height_m` holds `tall` among 249 numbers (1 such cells)
+    DIR/trees.csv:101: column `height_m` holds `tall`, and 249 of its 250 filled cells are numbers
     hint: mend the cell or leave it empty, or declare the column in tables.toml with `type = "text"`
     "#);
 }
@@ -148,6 +148,18 @@ fn keys_that_run_in_a_circle() {
     DIR/b.csv:2: column `a_id` closes a circle of references: `1` → `2` → `1` (through `a`)
     hint: mend the row, or say in tables.toml that the column refers to nothing with `references = ""`
     "#);
+}
+
+#[test]
+fn rows_that_are_their_own_parent_and_mutual_relations_are_no_circles() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("people.csv");
+    let settings = "[tables.people.columns.of]\nreferences = \"people\"\n[tables.people.columns.spouse]\nreferences = \"people\"\n";
+    std::fs::write(folder.path().join("tables.toml"), settings).unwrap();
+    std::fs::write(&path, "id,name,of,spouse\n1,Anna,1,2\n2,Bert,1,1\n3,Carl,2,4\n4,Dora,3,3\n").unwrap();
+    TableGroup::read(folder.path()).unwrap();
+    std::fs::write(&path, "id,name,of,spouse\n1,Anna,2,\n2,Bert,1,\n").unwrap();
+    assert!(matches!(TableGroup::read(folder.path()), Err(Error::Cyclic { .. })));
 }
 
 #[test]

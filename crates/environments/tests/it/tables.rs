@@ -83,6 +83,30 @@ fn quotes_bom_and_empty_cells_are_read() {
 }
 
 #[test]
+fn row_numbers_of_statistics_programs_are_left_out() {
+    let read = |bytes: &[u8]| {
+        let folder = folder(&[("t.csv", bytes)]).unwrap();
+        TableGroup::read(folder.path())
+            .map(|group| group.explain())
+            .map_err(|error| text(&error, folder.path()))
+    };
+    for head in ["", "\"\"", "Unnamed: 0", "rownames"] {
+        let explained = read(format!("{head},name\n1,Anna\n2,Berta\n").as_bytes()).unwrap();
+        assert!(explained.contains("is left out: it only numbers the rows"), "{explained}");
+    }
+    assert_eq!(read(b",name\n7,Anna\n2,Berta\n").unwrap_err(), "t.csv:1: column 1 has no name in the header");
+}
+
+#[test]
+fn references_written_as_reals_are_links() {
+    let files: [(&str, &[u8]); 2] =
+        [("shops.csv", b"id,name\n1,Anna\n2,Berta\n"), ("sales.csv", b"no,shop_id\nA1,1.0\nA2,\nA3,2.0\n")];
+    let folder = folder(&files).unwrap();
+    let explained = TableGroup::read(folder.path()).unwrap().explain();
+    assert!(explained.contains("shop_id: integer, 2 distinct -> shops"), "{explained}");
+}
+
+#[test]
 fn codes_with_leading_zeros_stay_text() {
     let folder = folder(&[("t.csv", b"code,x\n007,1\n010,2\n")]).unwrap();
     assert!(TableGroup::read(folder.path()).unwrap().explain().contains("code: text"));
@@ -137,6 +161,15 @@ fn two_files_of_one_table_name_are_refused() {
     assert_eq!(text(&error, folder.path()), "big_towns.csv: the table `big_towns` is also in Big Towns.csv");
 }
 
+fn nothing_but_rows_or_a_refusal(name: &str, bytes: &[u8]) -> Result {
+    let folder = folder(&[(name, bytes)])?;
+    match TableGroup::read(folder.path()) {
+        Err(error) => assert!(error.to_string().contains(name) && !error.hints().is_empty(), "{error}"),
+        Ok(group) => assert!(group.explain().contains(name)),
+    }
+    Ok(())
+}
+
 proptest::proptest! {
     #![proptest_config(proptest::test_runner::Config::with_cases(64))]
 
@@ -155,6 +188,29 @@ proptest::proptest! {
             }
         }
     }
+
+    /// Whatever stands in a JSON file, reading ends in a table or in a refusal that names the file.
+    #[test]
+    fn any_json_is_read_or_refused(text in "(\\[|\\{\"a\":)(\\{|\\}|\\[|\\]|,|:|[0-2]|null|\"[ab]\"|\n){0,24}") {
+        nothing_but_rows_or_a_refusal("t.json", text.as_bytes()).unwrap();
+        nothing_but_rows_or_a_refusal("t.jsonl", text.as_bytes()).unwrap();
+    }
+
+    /// A database with a hole in it is read or refused; it never brings the process down.
+    #[test]
+    fn damaged_databases_are_read_or_refused(at in 0_usize..16_384, length in 1_usize..512, byte in 0_u8..=255) {
+        let path = tempfile::tempdir().unwrap();
+        let file = path.path().join("t.db");
+        let connection = rusqlite::Connection::open(&file).unwrap();
+        connection.execute_batch("CREATE TABLE a (id INTEGER PRIMARY KEY, name TEXT); CREATE TABLE b (id INTEGER PRIMARY KEY, a_id INTEGER REFERENCES a(id)); WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300) INSERT INTO a SELECT i, 'Name ' || i FROM n; INSERT INTO b SELECT id, id FROM a;").unwrap();
+        drop(connection);
+        let mut bytes = std::fs::read(&file).unwrap();
+        let at = at.min(bytes.len() - 1);
+        let end = (at + length).min(bytes.len());
+        bytes[at..end].fill(byte);
+        nothing_but_rows_or_a_refusal("t.db", &bytes).unwrap();
+    }
+
 }
 
 #[test]
