@@ -6,8 +6,6 @@
 
 use super::raw::{Growing, MAX_CELL_BYTES, RawTable, stem};
 use crate::error::{Error, Place};
-use serde::Deserialize as _;
-use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value as Json};
 use std::borrow::Cow;
@@ -178,11 +176,81 @@ impl<'de> Visitor<'de> for Row<'_, '_> {
         f.write_str("an object for each row")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, entries: A) -> Result<(), A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<(), A::Error> {
         let line = self.0.seen.line.get();
-        let row = Map::deserialize(MapAccessDeserializer::new(entries))?;
-        self.0.cells(&row)?;
+        while let Some(column) = entries.next_key_seed(Header(self.0))? {
+            entries.next_value_seed(Scalar { sink: self.0, column })?;
+        }
         self.0.rows.end_row(line);
+        Ok(())
+    }
+}
+
+/// A key of a row, which names a column.
+struct Header<'s, 'a>(&'s mut Sink<'a>);
+
+impl<'de> DeserializeSeed<'de> for Header<'_, '_> {
+    type Value = usize;
+    fn deserialize<D: Deserializer<'de>>(self, parser: D) -> Result<usize, D::Error> {
+        parser.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for Header<'_, '_> {
+    type Value = usize;
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the name of a column")
+    }
+    fn visit_str<E: serde::de::Error>(self, header: &str) -> Result<usize, E> {
+        self.0.column(header)
+    }
+}
+
+/// A value of a row, without a copy of it on the way.
+struct Scalar<'s, 'a> {
+    sink: &'s mut Sink<'a>,
+    column: usize,
+}
+
+impl<'de> DeserializeSeed<'de> for Scalar<'_, '_> {
+    type Value = ();
+    fn deserialize<D: Deserializer<'de>>(self, parser: D) -> Result<(), D::Error> {
+        parser.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Scalar<'_, '_> {
+    type Value = ();
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value")
+    }
+    fn visit_str<E>(self, text: &str) -> Result<(), E> {
+        self.sink.rows.set(self.column, text);
+        Ok(())
+    }
+    fn visit_unit<E: serde::de::Error>(self) -> Result<(), E> {
+        self.visit_str("")
+    }
+    fn visit_bool<E: serde::de::Error>(self, value: bool) -> Result<(), E> {
+        self.visit_str(if value { "true" } else { "false" })
+    }
+    fn visit_i64<E: serde::de::Error>(self, value: i64) -> Result<(), E> {
+        self.visit_str(&value.to_string())
+    }
+    fn visit_u64<E: serde::de::Error>(self, value: u64) -> Result<(), E> {
+        self.visit_str(&value.to_string())
+    }
+    fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<(), E> {
+        self.visit_str(&Json::from(value).to_string())
+    }
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
+        while items.next_element::<IgnoredAny>()?.is_some() {}
+        self.sink.rows.nest(self.column);
+        Ok(())
+    }
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<(), A::Error> {
+        while entries.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        self.sink.rows.nest(self.column);
         Ok(())
     }
 }
