@@ -32,7 +32,7 @@ mod generate;
 mod ledger;
 mod publish;
 
-pub use error::Error;
+pub use error::{Error, Place};
 pub use generate::{Candidate, Discarded, GenerateOptions, Generator, generate};
 pub use publish::{GIVE_UP_AFTER, Publication, publish};
 pub use tables::{Language, TableGroup};

@@ -1,154 +1,352 @@
-//! Infers types, keys, labels and links from names and values.
+//! From a table as it stands to one with types, a key and a label; what a person said about it comes first.
 //!
-//! A link needs both: its values must be keys of the parent (a few dangling ones are left empty), and its name must
-//! say so, unless the key is text, where inclusion by chance is unlikely. A wrong link would make false questions; a
-//! missing one only fewer, so doubt means no link.
+//! Doubt means none: a wrong key or label would make false questions, a missing one only fewer. Links between tables
+//! are found next door, when all tables are there.
 
-use super::read::{RawTable, kind_of, says_nothing, truth};
-use super::words::{Noun, column_words, snake};
-use super::{Cell, Column, Kind, Link, Role, Sayings, Table};
+use super::raw::{Origin, RawColumn, RawTable};
+use super::settings::{ColumnSettings, Settings, TableSettings};
+use super::types::{Notation, Type, date, refuse_mixed, shown, truth, type_of, whole};
+use super::words::{Noun, chinese, column_words, interned, snake};
+use super::{Cell, Column, Kind, Role, Table};
+use crate::error::Error;
 use serde_json::Number;
 use std::collections::HashMap;
 
-/// Share of a link's distinct values that must be keys of the parent, with and without a name that says so.
-const NAMED_INCLUSION: f64 = 0.8;
-const UNNAMED_INCLUSION: f64 = 0.95;
-/// Rows whose values are looked at before the whole column is.
-const SAMPLE: usize = 512;
+/// Largest share of rows whose key may stand in another row for the column to look like a key with mistakes.
+const MISTAKEN_SHARE: f64 = 0.02;
+/// Share of rows that must be named for a column to be the label, most of them by no other row's name.
+const LABEL_FILLED: f64 = 0.3;
+const LABEL_DISTINCT: f64 = 0.85;
 
-pub(super) fn infer(raw: Vec<RawTable>) -> (Vec<Table>, Vec<Link>) {
-    let mut tables: Vec<Table> = raw.into_iter().map(table).collect();
-    let keys: Vec<HashMap<String, u32>> = tables.iter().map(key_rows).collect();
-    let mut links = Vec::new();
-    for child in 0..tables.len() {
-        for column in 0..tables[child].columns.len() {
-            if let Some(link) = find_link(&tables, &keys, child, column) {
-                tables[child].columns[column].role = Role::Link;
-                links.push(link);
-            }
-        }
-    }
-    name_fields(&tables, &mut links);
-    for table in &mut tables {
-        if let Some(label) = table.label.filter(|label| table.columns[*label].role != Role::Link) {
-            table.columns[label].role = Role::Label;
-            table.nameable = nameable(&table.columns[label]);
-        } else {
-            table.label = None;
-        }
-    }
-    (tables, links)
+/// What inference starts from, next to the table itself.
+#[derive(Clone, Copy)]
+pub(super) struct Said<'a> {
+    pub(super) settings: &'a Settings,
+    pub(super) table: Option<&'a TableSettings>,
 }
 
-fn table(raw: RawTable) -> Table {
-    let columns: Vec<Column> =
-        raw.columns.into_iter().zip(raw.cells).map(|(name, cells)| column(name, cells)).collect();
-    let noun = Noun::of_table(&raw.name);
-    let key = find_key(&columns, raw.rows, &snake(&noun.singular));
-    let label = find_label(&columns, raw.rows, key, &snake(&noun.singular));
-    let mut table = Table {
+impl<'a> Said<'a> {
+    pub(super) fn column(&self, name: &str) -> Option<&'a ColumnSettings> {
+        self.table.and_then(|table| table.column(name))
+    }
+}
+
+/// Infers one table; its origin and declared references are left for the links.
+pub(super) fn table(mut raw: RawTable, said: Said<'_>) -> Result<(Table, Origin), Error> {
+    raw.leave_out_row_numbers();
+    check_columns(&raw, said)?;
+    let noun = noun(&raw, said);
+    let types = types(&raw, said)?;
+    let (key, declared_key) = declared_key(&raw, said)?;
+    let key = if declared_key { key } else { find_key(&raw, &types, &snake(&noun.singular))? };
+    let mut notes = std::mem::take(&mut raw.notes);
+    let mut columns = Vec::with_capacity(raw.columns.len());
+    for (at, (source, kind)) in raw.columns.drain(..).zip(types).enumerate() {
+        let declared = said.column(&source.name);
+        let mut column = column(source, kind, declared, &raw.origin)?;
+        if key == Some(at) {
+            name_key(&mut column, declared.is_some_and(|said| said.words.is_some()));
+        }
+        note_values(&column, &mut notes);
+        columns.push(column);
+    }
+    let label = match said.table.and_then(|table| table.label.as_ref()) {
+        Some(name) if name.get_ref().is_empty() => None,
+        Some(name) => {
+            let at = said.settings.find(name, &names(&columns))?;
+            if columns[at].kind != Kind::Text {
+                let message = format!("the label `{}` is no column of texts", name.get_ref());
+                return Err(said.settings.refuse(
+                    name,
+                    message,
+                    "name another column, or declare its `type` as text",
+                ));
+            }
+            Some(at)
+        }
+        None => find_label(&columns, raw.rows, key, &snake(&noun.singular)),
+    };
+    let zh = said.table.and_then(|table| table.zh.clone());
+    let table = Table {
+        file: raw.origin.file(),
+        zh: zh.or_else(|| chinese(&raw.name).then(|| raw.name.replace('_', ""))),
+        classifier_zh: said
+            .table
+            .and_then(|table| table.classifier_zh.clone())
+            .unwrap_or_else(|| "个".to_owned()),
         name: raw.name,
         noun,
-        zh: None,
-        classifier_zh: "个".to_owned(),
         columns,
         rows: raw.rows,
         key,
         label,
         nameable: Vec::new(),
+        notes,
     };
-    if let Some(key) = key {
-        let name = &table.columns[key].name;
-        let surrogate = name == "id" || name.ends_with("_id") || name.ends_with("_pk") || name == "key";
-        let column = &mut table.columns[key];
-        column.role = if surrogate { Role::Surrogate } else { Role::NaturalKey };
-        let says_so = ["code", "number", "symbol", "name"].iter().any(|end| column.words.ends_with(end));
-        if column.kind == Kind::Text && !says_so {
-            column.words.push_str(" code");
-        }
-    }
-    table
+    Ok((table, raw.origin))
 }
 
-fn column(name: String, texts: Vec<Box<str>>) -> Column {
-    let kind = kind_of(&name, &texts);
-    let mut frequency: HashMap<&str, usize> = HashMap::new();
-    for text in &texts {
-        *frequency.entry(if says_nothing(kind, text) { "" } else { text }).or_default() += 1;
+fn names(columns: &[Column]) -> Vec<&str> {
+    columns.iter().map(|column| column.name.as_str()).collect()
+}
+
+/// Refuses columns that are spoken of and not there.
+fn check_columns(raw: &RawTable, said: Said<'_>) -> Result<(), Error> {
+    let names: Vec<&str> = raw.columns.iter().map(|column| column.name.as_str()).collect();
+    for name in said.table.iter().flat_map(|table| table.columns.keys()) {
+        said.settings.find(name, &names)?;
     }
-    let distinct = frequency.keys().filter(|text| !text.is_empty()).count();
-    let mode = frequency.values().copied().max().unwrap_or_default();
-    let mode_share = mode as f64 / texts.len().max(1) as f64;
-    let cells = texts.into_iter().map(|text| cell(kind, text)).collect();
-    let (words, unit) = column_words(&name);
-    Column {
-        name,
-        kind,
+    Ok(())
+}
+
+fn noun(raw: &RawTable, said: Said<'_>) -> Noun {
+    match said.table.and_then(|table| table.noun.as_ref()).map(toml::Spanned::get_ref) {
+        Some([singular, plural]) => Noun { singular: singular.clone(), plural: plural.clone() },
+        None if chinese(&raw.name) => Noun { singular: raw.name.clone(), plural: raw.name.clone() },
+        None => Noun::of_table(&raw.name),
+    }
+}
+
+/// The type of each column. `NA` is a missing value in a table that writes it among its numbers.
+fn types(raw: &RawTable, said: Said<'_>) -> Result<Vec<Type>, Error> {
+    let mut types = Vec::with_capacity(raw.columns.len());
+    for column in &raw.columns {
+        let found = type_of(column);
+        let declared = said.column(&column.name).and_then(|said| said.kind);
+        if declared.is_none() && found.kind == Kind::Text {
+            refuse_mixed(raw, column)?;
+        }
+        types.push(Type { kind: declared.map_or(found.kind, Kind::from), ..found });
+    }
+    let writes_na =
+        raw.columns.iter().zip(&types).any(|(column, found)| {
+            !matches!(found.kind, Kind::Text | Kind::Bool) && column.texts.contains("NA")
+        });
+    for (column, found) in raw.columns.iter().zip(&mut types) {
+        // Among codes of two letters it may be Namibia.
+        let mut others = column.texts.iter().filter(|text| !matches!(&***text, "" | "NA")).peekable();
+        let codes = others.peek().is_some() && others.all(|text| text.chars().count() <= 2);
+        found.na_is_nothing = writes_na && !codes;
+    }
+    Ok(types)
+}
+
+/// The key that a person or the source names, and whether one of them spoke at all.
+fn declared_key(raw: &RawTable, said: Said<'_>) -> Result<(Option<usize>, bool), Error> {
+    let names: Vec<&str> = raw.columns.iter().map(|column| column.name.as_str()).collect();
+    let key = match said.table.and_then(|table| table.key.as_ref()) {
+        Some(name) if name.get_ref().is_empty() => return Ok((None, true)),
+        Some(name) => said.settings.find(name, &names)?,
+        None => match raw.key {
+            Some(key) => key,
+            None => return Ok((None, false)),
+        },
+    };
+    let column = &raw.columns[key];
+    if let Some(row) = column.ids.iter().position(|id| *id == 0) {
+        return Err(Error::EmptyKey { place: raw.origin.row(row), column: column.name.clone() });
+    }
+    refuse_duplicates(raw, column)?;
+    Ok((Some(key), true))
+}
+
+/// Refuses a text that stands in two rows.
+fn refuse_duplicates(raw: &RawTable, column: &RawColumn) -> Result<(), Error> {
+    let mut first: Vec<Option<usize>> = vec![None; column.texts.len()];
+    for (row, id) in column.ids.iter().enumerate() {
+        if *id == 0 {
+            continue;
+        }
+        if let Some(first) = first[*id as usize].replace(row) {
+            return Err(Error::DuplicateKey {
+                place: raw.origin.row(row),
+                column: column.name.clone(),
+                value: shown(column.text(row)),
+                first: raw.origin.row_words(first),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// A column of distinct values in every row, by its name, else the first column.
+fn find_key(raw: &RawTable, types: &[Type], noun: &str) -> Result<Option<usize>, Error> {
+    let filled = |at: usize| {
+        let column: &RawColumn = &raw.columns[at];
+        column.ids.iter().filter(|id| **id != 0).count()
+    };
+    let distinct = |at: usize| raw.columns[at].texts.len() - 1;
+    let rank = |at: usize| {
+        let name = raw.columns[at].name.as_str();
+        let by_name = match name {
+            "id" | "编号" | "序号" => 0,
+            _ if name == format!("{noun}_id") || name == format!("{noun}编号") => 1,
+            _ if name == noun => 2,
+            _ if ["_id", "_code", "_key", "_no", "_number", "编号", "代码", "编码", "号码"]
+                .iter()
+                .any(|end| name.ends_with(end)) =>
+            {
+                3
+            }
+            _ if at == 0 => 4,
+            _ => return None,
+        };
+        let says_nothing = raw.columns[at].texts.iter().skip(1).any(|text| types[at].says_nothing(text));
+        let unique = distinct(at) == raw.rows && !says_nothing;
+        (unique && matches!(types[at].kind, Kind::Integer | Kind::Text)).then_some((by_name, at))
+    };
+    let found = (0..raw.columns.len()).filter_map(rank).min().map(|(_, at)| at);
+    // A first column that is named like the key and fails in a few rows only was meant as one.
+    let first = &raw.columns[0];
+    let meant =
+        first.name == "id" || first.name == format!("{noun}_id") || first.name == format!("{noun}编号");
+    let surplus = filled(0) - distinct(0);
+    let few = surplus as f64 <= (raw.rows as f64 * MISTAKEN_SHARE).max(2.0) && distinct(0) * 2 > raw.rows;
+    if meant && surplus > 0 && few {
+        refuse_duplicates(raw, first)?;
+    }
+    Ok(found)
+}
+
+/// What the key is for, and what it is called.
+fn name_key(column: &mut Column, worded: bool) {
+    let name = column.name.as_str();
+    let surrogate = ["id", "key", "编号", "序号"].contains(&name)
+        || name.ends_with("_id")
+        || name.ends_with("_pk")
+        || (column.kind == Kind::Integer && name.ends_with("编号"));
+    column.role = if surrogate { Role::Surrogate } else { Role::NaturalKey };
+    let says_so =
+        ["code", "number", "symbol", "name", "号", "码", "名"].iter().any(|end| column.words.ends_with(end));
+    if column.kind == Kind::Text && !says_so && !worded && !chinese(&column.words) {
+        column.words.push_str(" code");
+    }
+}
+
+fn column(
+    source: RawColumn,
+    kind: Type,
+    declared: Option<&ColumnSettings>,
+    origin: &Origin,
+) -> Result<Column, Error> {
+    let mut texts: Vec<Cell> = Vec::with_capacity(source.texts.len());
+    for (id, text) in source.texts.iter().enumerate() {
+        let cell = if kind.says_nothing(text) { Some(Cell::Empty) } else { cell(kind, text) };
+        texts.push(cell.ok_or_else(|| Error::NotOfType {
+            place: origin.row(source.row_of(id)),
+            column: source.name.clone(),
+            kind: kind.kind.name(),
+            value: shown(text),
+        })?);
+    }
+    let mut counts = vec![0_usize; texts.len()];
+    for id in &source.ids {
+        counts[*id as usize] += 1;
+    }
+    let empty: usize =
+        texts.iter().zip(&counts).filter(|(cell, _)| cell.is_empty()).map(|(_, count)| count).sum();
+    let mode = texts.iter().zip(&counts).filter(|(cell, _)| !cell.is_empty()).map(|(_, count)| *count).max();
+    let mode_share = mode.unwrap_or_default().max(empty) as f64 / source.ids.len().max(1) as f64;
+    let distinct = texts.iter().filter(|cell| !cell.is_empty()).count();
+    let cells = source.ids.iter().map(|id| texts[*id as usize].clone()).collect();
+    let (words, unit) = if chinese(&source.header) {
+        let (words, unit) = chinese_header(&source.header);
+        (words, unit.map(interned))
+    } else {
+        column_words(&source.name)
+    };
+    let unit = match declared.and_then(|said| said.unit.as_deref()) {
+        Some("") => None,
+        Some(unit) => Some(interned(unit)),
+        None => unit.or(kind.notation.unit()),
+    };
+    let zh = declared.and_then(|said| said.zh.clone()).or_else(|| chinese(&words).then(|| words.clone()));
+    Ok(Column {
+        zh,
+        words: declared.and_then(|said| said.words.clone()).unwrap_or(words),
+        name: source.name,
+        kind: kind.kind,
         role: Role::Fact,
-        words,
         unit,
         cells,
         distinct,
         mode_share,
-        zh: None,
-        ask: true,
-        say: Sayings::default(),
+        ask: declared.and_then(|said| said.ask).unwrap_or(true),
+        say: declared.map(ColumnSettings::sayings).unwrap_or_default(),
+    })
+}
+
+/// A Chinese header without the unit in parentheses at its end, and that unit.
+fn chinese_header(header: &str) -> (String, Option<&str>) {
+    let split = header
+        .strip_suffix([')', '）'])
+        .and_then(|inner| inner.split_once(['(', '（']))
+        .filter(|(words, unit)| !words.is_empty() && !unit.is_empty());
+    split.map_or_else(
+        || (header.to_owned(), None),
+        |(words, unit)| (words.trim().to_owned(), Some(unit.trim())),
+    )
+}
+
+/// A cell of a type; nothing when it is of another.
+fn cell(found: Type, text: &str) -> Option<Cell> {
+    let numeral = || found.notation.plain(text).or_else(|| Notation::Plain.plain(text));
+    match found.kind {
+        Kind::Bool => truth(text, true).map(Cell::Bool),
+        Kind::Text => Some(Cell::Text(text.into())),
+        Kind::Date => date(text, true).map(|day| Cell::Text(day.into())),
+        Kind::Integer => whole(&numeral()?).map(Number::from).map(Cell::Number),
+        Kind::Real => numeral()?.parse::<f64>().ok().and_then(Number::from_f64).map(Cell::Number),
     }
 }
 
-fn cell(kind: Kind, text: Box<str>) -> Cell {
-    if says_nothing(kind, &text) {
-        return Cell::Empty;
+/// Words for values that no cell holds are most likely misspelt.
+fn note_values(column: &Column, notes: &mut Vec<String>) {
+    for value in column.say.values.keys().chain(column.say.values_zh.keys()) {
+        let there = column.cells.iter().any(|cell| match cell {
+            Cell::Empty => false,
+            Cell::Bool(held) => value == if *held { "true" } else { "false" },
+            Cell::Number(held) => held.to_string() == *value,
+            Cell::Text(held) => **held == **value,
+        });
+        if !there {
+            notes.push(format!(
+                "`{}` never holds `{}`, for which there are words",
+                column.name,
+                shown(value)
+            ));
+        }
     }
-    let number = match kind {
-        Kind::Bool => return truth(&text, true).map_or(Cell::Empty, Cell::Bool),
-        Kind::Date | Kind::Text => None,
-        Kind::Integer => text.parse::<i64>().ok().map(Number::from),
-        Kind::Real => text.parse::<f64>().ok().and_then(Number::from_f64),
-    };
-    number.map_or(Cell::Text(text), Cell::Number)
-}
-
-/// A column of distinct values in every row, by its name, else the first column.
-fn find_key(columns: &[Column], rows: usize, noun: &str) -> Option<usize> {
-    let rank = |at: usize| {
-        let name = columns[at].name.as_str();
-        let by_name = match name {
-            "id" => 0,
-            _ if name == format!("{noun}_id") => 1,
-            _ if name == noun => 2,
-            _ if ["_id", "_code", "_key", "_no", "_number"].iter().any(|end| name.ends_with(end)) => 3,
-            _ if at == 0 => 4,
-            _ => return None,
-        };
-        let unique = columns[at].distinct == rows && matches!(columns[at].kind, Kind::Integer | Kind::Text);
-        unique.then_some((by_name, at))
-    };
-    (0..columns.len()).filter_map(rank).min().map(|(_, at)| at)
 }
 
 /// A text column that names rows: mostly filled, almost distinct, short.
 fn find_label(columns: &[Column], rows: usize, key: Option<usize>, noun: &str) -> Option<usize> {
     let rank = |at: usize| {
         let column = &columns[at];
-        let texts: Vec<&str> = column.cells.iter().filter_map(Cell::text).collect();
-        if column.kind != Kind::Text || texts.is_empty() {
+        if column.kind != Kind::Text || column.distinct == 0 {
             return None;
         }
+        let texts: Vec<&str> = column.cells.iter().filter_map(Cell::text).collect();
+        let share = |fits: &dyn Fn(&str) -> bool| {
+            texts.iter().filter(|text| fits(text)).count() as f64 / texts.len() as f64
+        };
         let filled = texts.len() as f64 / rows as f64;
         let distinct = column.distinct as f64 / texts.len() as f64;
-        let short =
-            texts.iter().filter(|text| text.chars().count() <= 48).count() as f64 / texts.len() as f64;
-        let worded = texts.iter().filter(|text| letters(text) >= 1 && alphanumerics(text) >= 3).count();
-        let named = worded as f64 / texts.len() as f64 > 0.6;
-        if filled < 0.3 || distinct < 0.85 || short < 0.95 || !named {
+        let short = share(&|text| text.chars().count() <= 48);
+        let named = share(&|text| letters(text) >= 1 && (alphanumerics(text) >= 3 || chinese(text)));
+        if filled < LABEL_FILLED
+            || distinct < LABEL_DISTINCT
+            || short < 0.95
+            || named <= 0.6
+            || share(&machine_made) > 0.5
+        {
             return None;
         }
         let name = column.name.as_str();
         let by_name = match name {
-            "name" | "title" | "label" | "full_name" => 0,
+            "name" | "title" | "label" | "full_name" | "名称" | "姓名" | "标题" | "名字" => 0,
             _ if name == noun || name == format!("{noun}_name") || name == format!("{noun}_title") => 1,
-            _ if name.ends_with("_name") || name.ends_with("_title") => 2,
+            _ if ["_name", "_title", "名称", "姓名", "名"].iter().any(|end| name.ends_with(end)) => 2,
             _ if Some(at) == key => 3,
             _ if at <= 2 && distinct > 0.98 && filled > 0.95 => 4,
             _ => return None,
@@ -156,6 +354,13 @@ fn find_label(columns: &[Column], rows: usize, key: Option<usize>, noun: &str) -
         Some((by_name, at))
     };
     (0..columns.len()).filter_map(rank).min().map(|(_, at)| at)
+}
+
+/// Hashes and UUIDs, which nobody says.
+fn machine_made(text: &str) -> bool {
+    text.len() >= 16
+        && text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-')
+        && text.bytes().any(|byte| byte.is_ascii_digit())
 }
 
 fn letters(text: &str) -> usize {
@@ -166,8 +371,9 @@ fn alphanumerics(text: &str) -> usize {
     text.chars().filter(|c| c.is_alphanumeric()).count()
 }
 
-/// Rows that a person can name and a search can find: distinct by their words, three characters at least.
-fn nameable(label: &Column) -> Vec<usize> {
+/// Rows that a person can name and a search can find: distinct by their words, three characters (or two Chinese
+/// ones) at least.
+pub(super) fn nameable(label: &Column) -> Vec<usize> {
     let words = |text: &str| {
         let lower = text.to_lowercase();
         lower.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()).collect::<Vec<_>>().join(" ")
@@ -177,131 +383,10 @@ fn nameable(label: &Column) -> Vec<usize> {
         *seen.entry(words(text)).or_default() += 1;
     }
     let fits = |text: &str| {
-        alphanumerics(text) >= 3
+        (alphanumerics(text) >= 3 || (chinese(text) && alphanumerics(text) == 2))
             && text.chars().count() <= 64
             && !text.contains(['\n', '"', '`', '{', '}'])
             && seen.get(&words(text)) == Some(&1)
     };
     (0..label.cells.len()).filter(|row| label.cells[*row].text().is_some_and(fits)).collect()
-}
-
-fn key_text(cell: &Cell) -> Option<String> {
-    match cell {
-        Cell::Empty | Cell::Bool(_) => None,
-        Cell::Number(number) => Some(number.to_string()),
-        Cell::Text(text) => Some(text.to_string()),
-    }
-}
-
-fn key_rows(table: &Table) -> HashMap<String, u32> {
-    let Some(key) = table.key else { return HashMap::new() };
-    let rows = table.columns[key].cells.iter().enumerate();
-    rows.filter_map(|(row, cell)| Some((key_text(cell)?, u32::try_from(row).ok()?))).collect()
-}
-
-fn find_link(tables: &[Table], keys: &[HashMap<String, u32>], child: usize, column: usize) -> Option<Link> {
-    let cells = &tables[child].columns[column];
-    if !matches!(cells.kind, Kind::Integer | Kind::Text) || cells.distinct == 0 {
-        return None;
-    }
-    let mut best: Option<(u32, usize)> = None;
-    for (parent, table) in tables.iter().enumerate() {
-        let Some(key) = table.key.filter(|_| parent != child) else { continue };
-        if table.columns[key].kind != cells.kind {
-            continue;
-        }
-        let score =
-            name_score(&cells.name, &table.columns[key].name, &snake(&table.noun.singular), &table.name);
-        let own_key = tables[child].key == Some(column);
-        // Two tables keyed alike: the smaller one refers to the larger.
-        if own_key && (score < 2 || tables[child].rows >= table.rows || cells.name == "id") {
-            continue;
-        }
-        let needed = match (score, cells.kind) {
-            (0, Kind::Text) if cells.distinct >= 3 => UNNAMED_INCLUSION,
-            (0, _) => continue,
-            _ => NAMED_INCLUSION,
-        };
-        if included(cells, &keys[parent]) >= needed && best.is_none_or(|(found, _)| score > found) {
-            best = Some((score, parent));
-        }
-    }
-    let (_, parent) = best?;
-    let parents: Vec<Option<u32>> =
-        cells.cells.iter().map(|cell| keys[parent].get(&key_text(cell)?).copied()).collect();
-    let mut children = vec![Vec::new(); tables[parent].rows];
-    for (row, target) in parents.iter().enumerate() {
-        if let (Some(target), Ok(row)) = (target, u32::try_from(row)) {
-            children[*target as usize].push(row);
-        }
-    }
-    let (role, belongs) = role(&cells.name, &tables[parent]);
-    Some(Link { child, column, parent, role, belongs, field: String::new(), zh: None, parents, children })
-}
-
-/// How clearly a column's name points to a table: 0 not at all.
-fn name_score(column: &str, key: &str, noun: &str, table: &str) -> u32 {
-    if column == format!("{noun}_id") || column == format!("{noun}_{key}") {
-        return 4;
-    }
-    if column == noun || column == table {
-        return 3;
-    }
-    if column == key && key != "id" && key != "key" && key != "code" {
-        return 2;
-    }
-    let ends = [format!("_{noun}_id"), format!("_{noun}"), format!("_{noun}_{key}")];
-    u32::from(
-        ends.iter().any(|end| column.ends_with(end.as_str())) || (column.contains(noun) && noun.len() > 3),
-    )
-}
-
-/// Share of a column's values that are keys; a sample is tried first.
-fn included(column: &Column, keys: &HashMap<String, u32>) -> f64 {
-    let share = |cells: &mut dyn Iterator<Item = &Cell>| {
-        let (mut filled, mut found) = (0_usize, 0_usize);
-        for text in cells.filter_map(key_text) {
-            filled += 1;
-            found += usize::from(keys.contains_key(&text));
-        }
-        if filled == 0 { 0.0 } else { found as f64 / filled as f64 }
-    };
-    let step = (column.cells.len() / SAMPLE).max(1);
-    let sampled = share(&mut column.cells.iter().step_by(step));
-    if sampled < NAMED_INCLUSION - 0.1 { sampled } else { share(&mut column.cells.iter()) }
-}
-
-/// What the parent is called from the child's side, and whether that is just its noun.
-fn role(column: &str, parent: &Table) -> (String, bool) {
-    let noun = &parent.noun.singular;
-    let key = parent.key.map_or("", |key| parent.columns[key].name.as_str());
-    let stem = ["_id", "_code", "_key", "_number", "_no"]
-        .iter()
-        .find_map(|end| column.strip_suffix(end))
-        .unwrap_or(column)
-        .replace('_', " ");
-    if column == key || stem == *noun || stem == parent.name.replace('_', " ") {
-        (noun.clone(), true)
-    } else if stem.contains(noun.as_str()) {
-        (stem, false)
-    } else {
-        (format!("{stem} {noun}"), false)
-    }
-}
-
-/// Field names for the parents' ids, distinct from every column that stays.
-fn name_fields(tables: &[Table], links: &mut [Link]) {
-    for at in 0..links.len() {
-        let child = &tables[links[at].child];
-        let wanted = format!("{}_id", snake(&links[at].role));
-        let taken = |name: &str| {
-            links[..at].iter().any(|other| other.child == links[at].child && other.field == name)
-                || child.columns.iter().any(|column| {
-                    column.name == name && matches!(column.role, Role::Fact | Role::NaturalKey | Role::Label)
-                })
-        };
-        let field =
-            if taken(&wanted) { format!("{}_ref", child.columns[links[at].column].name) } else { wanted };
-        links[at].field = field;
-    }
 }

@@ -3,17 +3,31 @@
 //! Cells are kept by column, because inference reads columns and an arena takes few rows. Nothing here is random and
 //! nothing is a guess that later stages must repeat: they ask the [`TableGroup`].
 
-mod infer;
+// The files, each format into the same raw table.
 mod read;
+
+mod columnar;
+mod delimited;
+mod json;
+mod raw;
+mod sqlite;
+
+// What a person says about them, and what is inferred.
+mod settings;
+
+mod infer;
+mod links;
+mod types;
 mod words;
 
-pub(crate) use read::read_group;
+mod explain;
+
 pub(crate) use words::{Noun, article};
 
 use astra_protocol::ContentId;
 use serde_json::{Number, Value as Json};
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
+use std::sync::Arc;
 
 /// Related tables of one source.
 #[derive(Debug)]
@@ -30,7 +44,7 @@ pub struct TableGroup {
     pub(crate) title_zh: Option<String>,
     /// Languages in which people may ask about these tables.
     pub(crate) languages: Vec<Language>,
-    /// Hash of the files' names and bytes.
+    /// Hash of the files' names and bytes, the settings and the source note among them.
     pub content: ContentId,
     pub(crate) tables: Vec<Table>,
     pub(crate) links: Vec<Link>,
@@ -62,6 +76,10 @@ pub(crate) struct Table {
     pub(crate) label: Option<usize>,
     /// Rows whose label belongs to no other row, so that a person can mean just this one by it.
     pub(crate) nameable: Vec<usize>,
+    /// The file that it stands in.
+    pub(crate) file: String,
+    /// What was left out, and why.
+    pub(crate) notes: Vec<String>,
 }
 
 /// One column.
@@ -133,7 +151,8 @@ pub(crate) enum Cell {
     Empty,
     Bool(bool),
     Number(Number),
-    Text(Box<str>),
+    /// Shared with the equal cells of its column.
+    Text(Arc<str>),
 }
 
 /// A foreign key.
@@ -150,10 +169,24 @@ pub(crate) struct Link {
     pub(crate) field: String,
     /// The role in Chinese.
     pub(crate) zh: Option<String>,
+    /// Whether the source or a person says so; else it was found.
+    pub(crate) declared: bool,
     /// Parent row of each child row.
     pub(crate) parents: Vec<Option<u32>>,
     /// Child rows of each parent row.
     pub(crate) children: Vec<Vec<u32>>,
+}
+
+impl Kind {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Bool => "bool",
+            Self::Integer => "integer",
+            Self::Real => "real",
+            Self::Date => "date",
+            Self::Text => "text",
+        }
+    }
 }
 
 impl Cell {
@@ -185,41 +218,23 @@ impl Table {
 }
 
 impl TableGroup {
-    /// Reads every `.csv` file of a folder and infers how the tables hang together.
-    pub fn read(folder: &std::path::Path) -> Result<Self, crate::Error> {
-        read_group(folder)
+    /// Reads every table of a folder, or of one file, and infers how the tables hang together.
+    pub fn read(path: &std::path::Path) -> Result<Self, crate::Error> {
+        read::read_group(path)
+    }
+
+    /// Whether a folder holds a file that could be a table.
+    pub fn is_in(folder: &std::path::Path) -> bool {
+        read::holds_tables(folder)
     }
 
     /// What was inferred, for people: one paragraph per table.
     pub fn explain(&self) -> String {
-        let mut out = String::new();
-        for (at, table) in self.tables.iter().enumerate() {
-            let name = |column: Option<usize>| column.map_or("none", |c| table.columns[c].name.as_str());
-            // Writing to a string cannot fail.
-            let _ = writeln!(
-                out,
-                "{}: {} rows, key {}, label {}",
-                table.name,
-                table.rows,
-                name(table.key),
-                name(table.label)
-            );
-            for (number, column) in table.columns.iter().enumerate() {
-                let kind = match column.kind {
-                    Kind::Bool => "bool",
-                    Kind::Integer => "integer",
-                    Kind::Real => "real",
-                    Kind::Date => "date",
-                    Kind::Text => "text",
-                };
-                let link = self.links.iter().find(|link| link.child == at && link.column == number);
-                let target =
-                    link.map_or(String::new(), |link| format!(" -> {}", self.tables[link.parent].name));
-                let unit = column.unit.map_or(String::new(), |unit| format!(" [{unit}]"));
-                let _ =
-                    writeln!(out, "  {}: {kind}, {} distinct{unit}{target}", column.name, column.distinct);
-            }
-        }
-        out
+        explain::text(self)
+    }
+
+    /// What was inferred, for programs.
+    pub fn explain_json(&self) -> Json {
+        explain::json(self)
     }
 }

@@ -1,210 +1,233 @@
-//! Reads a folder of CSV files and the source note beside them.
+//! From a path to a group of tables: finds the files, reads them one by one, and joins what was inferred.
 //!
-//! Strict where a silent guess would corrupt facts (ragged rows, two columns of one name, bytes that are no UTF-8) and
-//! lenient where spreadsheets differ (byte order mark, quoting, empty cells). Types and keys are inferred next door.
+//! Each table is inferred as soon as it is read, so that only one stands in memory in its raw form. The settings are
+//! read first: a mistake in them should not wait for the data.
 
-use super::{Kind, Language, TableGroup, infer, words};
-use crate::Error;
+use super::infer::{self, Said};
+use super::links::{self, Sourced};
+use super::raw::RawTable;
+use super::settings::Settings;
+use super::words::{self, chinese};
+use super::{Column, Language, Role, Table, TableGroup};
+use super::{columnar, delimited, json, sqlite};
+use crate::error::Error;
 use astra_protocol::ContentId;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-/// No cell that a tool returns may be larger.
-const MAX_CELL_BYTES: usize = 64 * 1024;
+/// Name of the settings in a folder.
+const SETTINGS: &str = "tables.toml";
 
-/// A table as text: column names and cells by column.
-pub(super) struct RawTable {
-    pub(super) name: String,
-    pub(super) columns: Vec<String>,
-    pub(super) cells: Vec<Vec<Box<str>>>,
-    pub(super) rows: usize,
+/// What a file's ending says about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Format {
+    Delimited,
+    Json,
+    JsonLines,
+    Parquet,
+    Sqlite,
 }
 
-pub(crate) fn read_group(folder: &Path) -> Result<TableGroup, Error> {
-    let unreadable = |source| Error::Read { path: folder.to_owned(), source };
-    let mut files: Vec<PathBuf> = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(unreadable)? {
-        let path = entry.map_err(unreadable)?.path();
-        if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv")) {
-            files.push(path);
+impl Format {
+    fn of(path: &Path) -> Option<Self> {
+        match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
+            "csv" | "tsv" => Some(Self::Delimited),
+            "json" => Some(Self::Json),
+            "jsonl" | "ndjson" => Some(Self::JsonLines),
+            "parquet" => Some(Self::Parquet),
+            "db" | "sqlite" | "sqlite3" => Some(Self::Sqlite),
+            _ => None,
         }
     }
-    if files.is_empty() {
-        return Err(Error::NoTables { path: folder.to_owned() });
-    }
-    files.sort();
-    let raw = files.iter().map(|path| read_table(path)).collect::<Result<Vec<_>, _>>()?;
-    for (at, table) in raw.iter().enumerate() {
-        if let Some(earlier) = raw[..at].iter().position(|earlier| earlier.name == table.name) {
-            let (path, other) = (files[at].clone(), files[earlier].clone());
-            return Err(Error::DuplicateTable { path, other, table: table.name.clone() });
+
+    fn read(self, path: &Path) -> Result<Vec<RawTable>, Error> {
+        match self {
+            Self::Delimited => delimited::read(path).map(|table| vec![table]),
+            Self::Json => json::read(path, false).map(|table| vec![table]),
+            Self::JsonLines => json::read(path, true).map(|table| vec![table]),
+            Self::Parquet => columnar::read(path).map(|table| vec![table]),
+            Self::Sqlite => sqlite::read(path),
         }
     }
-    let name = folder
-        .canonicalize()
-        .ok()
-        .and_then(|path| path.file_name().map(|name| words::snake(&name.to_string_lossy())))
-        .filter(|name| !name.is_empty())
-        .unwrap_or_else(|| "tables".to_owned());
+}
+
+/// The files of a group.
+struct Files {
+    tables: Vec<(PathBuf, Format)>,
+    settings: PathBuf,
+    note: PathBuf,
+    /// Name of the group, in lower case with underscores.
+    name: String,
+}
+
+pub(super) fn holds_tables(folder: &Path) -> bool {
+    std::fs::read_dir(folder)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .any(|entry| Format::of(&entry.path()).is_some() && entry.path().is_file())
+}
+
+pub(super) fn read_group(path: &Path) -> Result<TableGroup, Error> {
+    let files = files(path)?;
+    let settings = Settings::read(&files.settings)?;
+    let mut tables: Vec<Table> = Vec::new();
+    let mut sources: Vec<Sourced<'_>> = Vec::new();
+    for (file, format) in &files.tables {
+        for mut raw in format.read(file)? {
+            if let Some(earlier) = tables.iter().position(|earlier| earlier.name == raw.name) {
+                let (path, other) = (file.clone(), sources[earlier].origin.path.clone());
+                return Err(Error::DuplicateTable { path, other, table: raw.name });
+            }
+            let said = Said { settings: &settings, table: settings.table(&raw.name) };
+            let references = std::mem::take(&mut raw.references);
+            let (table, origin) = infer::table(raw, said)?;
+            tables.push(table);
+            sources.push(Sourced { origin, references, said });
+        }
+    }
+    let names: Vec<&str> = tables.iter().map(|table| table.name.as_str()).collect();
+    settings.check_tables(&names)?;
+    let mut links = links::find(&mut tables, &sources)?;
+    for (table, source) in tables.iter_mut().zip(&sources) {
+        give_label(table, source.said.table.is_some_and(|said| said.label.is_some()));
+    }
+    links::name_fields(&tables, &mut links);
+    let content = content(&files)?;
     // The note is optional: tables of unknown origin still make arenas, whose provenance then says nothing.
-    let note = std::fs::read_to_string(folder.join("SOURCE.md")).unwrap_or_default();
+    let note = std::fs::read_to_string(&files.note).unwrap_or_default();
     let field = |key: &str| {
         note.lines()
             .find_map(|line| line.strip_prefix("- ")?.strip_prefix(key)?.strip_prefix(": "))
             .map(|text| text.trim().to_owned())
     };
-    let content = content(&files)?;
-    let (tables, links) = infer::infer(raw);
+    let languages = languages(&settings, &tables)?;
+    let plain_title = words::plain(&files.name);
     Ok(TableGroup {
-        title: field("Title").unwrap_or_else(|| words::plain(&name)),
-        source: field("Source"),
-        license: field("Licence").or_else(|| field("License")),
-        title_zh: None,
-        languages: vec![Language::English],
-        name,
+        title_zh: settings.title_zh.clone().or_else(|| chinese(&plain_title).then(|| plain_title.clone())),
+        title: settings.title.clone().or_else(|| field("Title")).unwrap_or(plain_title),
+        source: settings.source.clone().or_else(|| field("Source")),
+        license: settings.license.clone().or_else(|| field("Licence")).or_else(|| field("License")),
+        languages,
+        name: files.name,
         content,
         tables,
         links,
     })
 }
 
-/// Hash of the tables' names and bytes, read as a stream.
-fn content(files: &[PathBuf]) -> Result<ContentId, Error> {
+/// A label that turned out to be a link names another row, unless a person says otherwise.
+fn give_label(table: &mut Table, declared: bool) {
+    table.label = table.label.filter(|label| declared || table.columns[*label].role != Role::Link);
+    if let Some(label) = table.label {
+        if table.columns[label].role != Role::Link {
+            table.columns[label].role = Role::Label;
+        }
+        table.nameable = infer::nameable(&table.columns[label]);
+    }
+}
+
+fn files(path: &Path) -> Result<Files, Error> {
+    let unreadable = |source| Error::Read { path: path.to_owned(), source };
+    let named = |path: &Path, whole: bool| {
+        let full = path.canonicalize().ok()?;
+        let name = if whole { full.file_name() } else { full.file_stem() }?;
+        Some(words::snake(&name.to_string_lossy())).filter(|name| !name.is_empty())
+    };
+    let group = |name: Option<String>| name.unwrap_or_else(|| "tables".to_owned());
+    if std::fs::metadata(path).map_err(unreadable)?.is_file() {
+        let format = Format::of(path).ok_or_else(|| Error::NoTables { path: path.to_owned() })?;
+        return Ok(Files {
+            tables: vec![(path.to_owned(), format)],
+            settings: beside(path),
+            note: path.with_file_name("SOURCE.md"),
+            name: group(named(path, false)),
+        });
+    }
+    let mut tables: Vec<(PathBuf, Format)> = Vec::new();
+    for entry in std::fs::read_dir(path).map_err(unreadable)? {
+        let file = entry.map_err(unreadable)?.path();
+        if let Some(format) = Format::of(&file).filter(|_| file.is_file()) {
+            tables.push((file, format));
+        }
+    }
+    tables.sort_by(|(one, _), (other, _)| one.cmp(other));
+    let settings = match tables.as_slice() {
+        [] => return Err(Error::NoTables { path: path.to_owned() }),
+        [(only, _)] if !path.join(SETTINGS).exists() => beside(only),
+        _ => path.join(SETTINGS),
+    };
+    Ok(Files { tables, settings, note: path.join("SOURCE.md"), name: group(named(path, true)) })
+}
+
+/// The settings of a single file: `NAME.tables.toml`.
+fn beside(path: &Path) -> PathBuf {
+    let mut name = path.file_stem().map(OsString::from).unwrap_or_default();
+    name.push(".");
+    name.push(SETTINGS);
+    path.with_file_name(name)
+}
+
+/// The languages in which everything that is asked about has words.
+fn languages(settings: &Settings, tables: &[Table]) -> Result<Vec<Language>, Error> {
+    let Some(codes) = &settings.languages else {
+        let headers = || tables.iter().flat_map(|table| &table.columns);
+        let foreign = headers().filter(|column| chinese(&column.name)).count();
+        let mostly = foreign * 2 > headers().count();
+        return Ok(vec![if mostly { Language::Chinese } else { Language::English }]);
+    };
+    let mut languages = Vec::new();
+    for code in codes.get_ref().iter().copied().map(Language::from) {
+        if !languages.contains(&code) {
+            languages.push(code);
+        }
+    }
+    for language in &languages {
+        for table in tables {
+            if let Some(what) = wordless(table, *language) {
+                let (code, key) = match language {
+                    Language::English => ("en", "words"),
+                    Language::Chinese => ("zh", "zh"),
+                };
+                let message = format!("`languages` holds \"{code}\", and {what} has no words in it");
+                let hint = format!(
+                    "give every table and every column that is asked for its `{key}`, or set `ask = false` for the column"
+                );
+                return Err(settings.refuse(codes, message, &hint));
+            }
+        }
+    }
+    Ok(languages)
+}
+
+/// What of a table has no words in a language.
+fn wordless(table: &Table, language: Language) -> Option<String> {
+    let asked =
+        |column: &&Column| column.ask && matches!(column.role, Role::Fact | Role::NaturalKey | Role::Label);
+    let (table_lacks, lacks): (bool, fn(&Column) -> bool) = match language {
+        Language::Chinese => (table.zh.is_none(), |column| column.zh.is_none()),
+        Language::English => (chinese(&table.noun.singular), |column| chinese(&column.words)),
+    };
+    if table_lacks {
+        return Some(format!("table `{}`", table.name));
+    }
+    let column = table.columns.iter().filter(asked).find(|column| lacks(column))?;
+    Some(format!("column `{}` of table `{}`", column.name, table.name))
+}
+
+/// Hash of the names and bytes of every file that is read, as a stream.
+fn content(files: &Files) -> Result<ContentId, Error> {
     let mut hasher = blake3::Hasher::new();
-    for path in files {
+    let tables = files.tables.iter().map(|(path, _)| (path, true));
+    for (path, needed) in tables.chain([(&files.settings, false), (&files.note, false)]) {
         let unreadable = |source| Error::Read { path: path.clone(), source };
+        if !needed && !path.exists() {
+            continue;
+        }
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let bytes = std::fs::metadata(path).map_err(unreadable)?.len();
         hasher.update(format!("{name}\n{bytes}\n").as_bytes());
         hasher.update_reader(std::fs::File::open(path).map_err(unreadable)?).map_err(unreadable)?;
     }
     Ok(ContentId(hasher.finalize().to_hex().to_string()))
-}
-
-fn read_table(path: &Path) -> Result<RawTable, Error> {
-    let mut reader = csv::ReaderBuilder::new()
-        .flexible(true)
-        .has_headers(false)
-        .from_path(path)
-        .map_err(|error| csv_error(path, error))?;
-    let mut record = csv::ByteRecord::new();
-    let mut columns: Vec<String> = Vec::new();
-    let mut cells: Vec<Vec<Box<str>>> = Vec::new();
-    let mut rows = 0;
-    while reader.read_byte_record(&mut record).map_err(|error| csv_error(path, error))? {
-        let line = record.position().map_or(0, csv::Position::line);
-        if columns.is_empty() {
-            columns = header(path, line, &record)?;
-            cells = columns.iter().map(|_| Vec::new()).collect();
-            continue;
-        }
-        if record.len() != columns.len() {
-            let (expected, found) = (columns.len(), record.len());
-            return Err(Error::Ragged { path: path.to_owned(), line, expected, found });
-        }
-        for (at, bytes) in record.iter().enumerate() {
-            if bytes.len() > MAX_CELL_BYTES {
-                let column = columns[at].clone();
-                return Err(Error::HugeCell { path: path.to_owned(), line, column, bytes: bytes.len() });
-            }
-            let text = std::str::from_utf8(bytes).map_err(|_| Error::NotUtf8 {
-                path: path.to_owned(),
-                line,
-                column: columns[at].clone(),
-            })?;
-            cells[at].push(text.trim().into());
-        }
-        rows += 1;
-    }
-    let line = reader.position().line();
-    if columns.is_empty() || rows == 0 {
-        let what = if columns.is_empty() { "header" } else { "rows" };
-        return Err(Error::Empty { path: path.to_owned(), line, what });
-    }
-    let name = path.file_stem().map(|stem| words::snake(&stem.to_string_lossy())).unwrap_or_default();
-    let name = if name.is_empty() { "table".to_owned() } else { name };
-    Ok(RawTable { name, columns, cells, rows })
-}
-
-fn header(path: &Path, line: u64, record: &csv::ByteRecord) -> Result<Vec<String>, Error> {
-    let mut columns: Vec<String> = Vec::with_capacity(record.len());
-    for (at, bytes) in record.iter().enumerate() {
-        let bytes = if at == 0 { bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes) } else { bytes };
-        let text = std::str::from_utf8(bytes).map_err(|_| Error::NotUtf8 {
-            path: path.to_owned(),
-            line,
-            column: (at + 1).to_string(),
-        })?;
-        let name = words::snake(text);
-        if name.is_empty() {
-            return Err(Error::UnnamedColumn { path: path.to_owned(), line, number: at + 1 });
-        }
-        if let Some(first) = columns.iter().position(|earlier| *earlier == name) {
-            return Err(Error::DuplicateColumn {
-                path: path.to_owned(),
-                line,
-                column: name,
-                first: first + 1,
-                second: at + 1,
-            });
-        }
-        columns.push(name);
-    }
-    Ok(columns)
-}
-
-fn csv_error(path: &Path, error: csv::Error) -> Error {
-    let line = error.position().map_or(0, csv::Position::line);
-    let message = error.to_string();
-    if let csv::ErrorKind::Io(source) = error.into_kind() {
-        return Error::Read { path: path.to_owned(), source };
-    }
-    Error::Csv { path: path.to_owned(), line, message }
-}
-
-/// Whether a cell of this kind says that nothing is known. `NA` does so among numbers; as text it is also a code.
-pub(super) fn says_nothing(kind: Kind, cell: &str) -> bool {
-    match cell {
-        "" | "NULL" | "null" | "N/A" | "NaN" | "nan" | "None" => true,
-        "NA" | "-" | "?" => kind != Kind::Text,
-        _ => false,
-    }
-}
-
-/// Type of a column from the cells that say something.
-pub(super) fn kind_of(name: &str, cells: &[Box<str>]) -> Kind {
-    let flag = name.starts_with("is_") || name.starts_with("has_");
-    let filled = || cells.iter().filter(|cell| !says_nothing(Kind::Integer, cell));
-    if filled().next().is_none() {
-        return Kind::Text;
-    }
-    if filled().all(|cell| truth(cell, flag).is_some()) {
-        return Kind::Bool;
-    }
-    // A leading zero is part of a code, not of a number.
-    let numeral = |cell: &str| {
-        let digits = cell.strip_prefix('-').unwrap_or(cell);
-        digits.starts_with(|c: char| c.is_ascii_digit())
-            && !(digits.len() > 1 && digits.starts_with('0') && !digits.starts_with("0."))
-    };
-    if filled().all(|cell| numeral(cell) && cell.parse::<i64>().is_ok()) {
-        return Kind::Integer;
-    }
-    if filled().all(|cell| numeral(cell) && cell.parse::<f64>().is_ok_and(f64::is_finite)) {
-        return Kind::Real;
-    }
-    if filled().all(|cell| cell.len() == 10 && cell.parse::<jiff::civil::Date>().is_ok()) {
-        return Kind::Date;
-    }
-    Kind::Text
-}
-
-/// The truth value that a cell spells; `0` and `1` only in columns that are named like a flag.
-pub(super) fn truth(cell: &str, flag: bool) -> Option<bool> {
-    match cell {
-        "true" | "True" | "TRUE" | "yes" | "Yes" => Some(true),
-        "false" | "False" | "FALSE" | "no" | "No" => Some(false),
-        "1" if flag => Some(true),
-        "0" if flag => Some(false),
-        _ => None,
-    }
 }

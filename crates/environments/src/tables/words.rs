@@ -3,6 +3,9 @@
 //! Rules for the regular cases and short lists for the others; what the lists miss reads a little stiff, and an
 //! override file is the place to mend it, not more rules.
 
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
+
 /// A noun in both numbers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Noun {
@@ -53,6 +56,12 @@ const ABBREVIATIONS: &[(&str, &str)] = &[
     ("elev", "elevation"),
     ("dep", "departure"),
     ("arr", "arrival"),
+    ("orig", "origin"),
+    ("dest", "destination"),
+    ("dept", "department"),
+    ("mgr", "manager"),
+    ("amt", "amount"),
+    ("precip", "precipitation"),
     ("sched", "scheduled"),
     ("num", "number of"),
     ("avg", "average"),
@@ -197,7 +206,28 @@ pub(crate) fn column_words(name: &str) -> (String, Option<&'static str>) {
             }
         })
         .collect();
-    (words.join(" "), unit)
+    let words = words.join(" ");
+    // A lone `no` is the answer; behind another word it is a number.
+    (words.strip_suffix(" no").map_or_else(|| words.clone(), |stem| format!("{stem} number")), unit)
+}
+
+/// Whether a text is mostly written in Chinese characters.
+pub(super) fn chinese(text: &str) -> bool {
+    let han = |c: &char| matches!(*c, '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}');
+    let letters = text.chars().filter(|c| c.is_alphabetic()).count();
+    letters > 0 && text.chars().filter(han).count() * 2 > letters
+}
+
+/// A word that lives as long as the process. Units are few and shared by everything that speaks of a column.
+pub(super) fn interned(word: &str) -> &'static str {
+    static WORDS: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
+    let mut words = WORDS.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(known) = words.get(word) {
+        return known;
+    }
+    let kept: &'static str = Box::leak(word.to_owned().into_boxed_str());
+    words.insert(kept);
+    kept
 }
 
 /// Lower-case words of a name.
@@ -257,6 +287,7 @@ mod tests {
         );
         assert_eq!(column_words("is_radioactive"), ("radioactive".into(), None));
         assert_eq!(column_words("k"), ("k".into(), None));
+        assert_eq!(column_words("order_no"), ("order number".into(), None));
         assert_eq!(column_words("dep_lat_deg"), ("departure latitude".into(), Some("degrees")));
     }
 

@@ -1,8 +1,11 @@
 //! Tables to candidates: what is inferred, what is refused, and what every drawn arena must be.
 
 mod candidates;
+mod formats;
 mod publish;
+mod refusals;
 mod replay;
+mod settings;
 mod tables;
 
 use std::path::PathBuf;

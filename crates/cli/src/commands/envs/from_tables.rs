@@ -21,7 +21,8 @@ use std::path::{Path, PathBuf};
 #[derive(Args, Debug)]
 #[command(after_help = "Example: astra envs from-tables chemistry --count 200 --seed 1 --out arenas")]
 pub(crate) struct FromTablesArguments {
-    /// Folder of CSV files, folder of such folders, or the name of a shipped group; all shipped groups without it
+    /// Folder of tables (CSV, TSV, JSON, JSON Lines, Parquet, SQLite), folder of such folders, one such file, or the
+    /// name of a shipped group; all shipped groups without it
     dir: Option<PathBuf>,
     /// Arenas wanted
     #[arg(long, value_name = "N", default_value_t = 200)]
@@ -62,6 +63,11 @@ pub(crate) struct Order<'a> {
 pub(crate) fn run(arguments: &FromTablesArguments, context: &Context) -> anyhow::Result<ExitStatus> {
     let tables = read(arguments.dir.as_deref())?;
     if arguments.explain_schema {
+        if context.printer.json {
+            let groups: Vec<_> = tables.groups.iter().map(TableGroup::explain_json).collect();
+            context.printer.json(&json!({"groups": groups}))?;
+            return Ok(ExitStatus::Done);
+        }
         for group in &tables.groups {
             context.printer.data(format!("# {}\n{}", group.name, group.explain()))?;
         }
@@ -109,50 +115,36 @@ fn print(funnel: &Funnel, out: &Path, printer: Printer) -> anyhow::Result<()> {
     printer.data(format!("data set: {}", out.display()))
 }
 
-/// Reads a folder of CSV files, a folder of such folders, a shipped group, or all shipped groups.
+/// Reads a folder of tables, a folder of such folders, one file, a shipped group, or all shipped groups.
 pub(crate) fn read(dir: Option<&Path>) -> anyhow::Result<Tables> {
     let temporary = tempfile::tempdir()?;
-    let folders = match dir {
+    let sources = match dir {
         Some(dir) if dir.is_dir() => table_folders(dir)?,
+        Some(file) if file.is_file() => vec![file.to_owned()],
         Some(dir) => vec![crate::embedded::unpack_tables(&dir.to_string_lossy(), temporary.path())?],
         None => crate::embedded::table_groups()
             .into_iter()
             .map(|group| crate::embedded::unpack_tables(group, temporary.path()))
             .collect::<Result<_, _>>()?,
     };
-    let mut groups = Vec::new();
-    let mut hashes = Vec::new();
-    for folder in folders {
-        groups.push(TableGroup::read(&folder)?);
-        let mut files: Vec<PathBuf> =
-            std::fs::read_dir(&folder)?.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>()?;
-        files.retain(|file| file.is_file());
-        files.sort();
-        for file in files {
-            let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            hashes.push(json!([name, ContentId::of_bytes(&std::fs::read(&file)?)]));
-        }
-    }
+    let groups = sources.iter().map(|source| TableGroup::read(source)).collect::<Result<Vec<_>, _>>()?;
+    // A group's hash covers every file that was read, its name, the settings and the source note.
+    let hashes: Vec<_> = groups.iter().map(|group| json!([group.name, group.content])).collect();
     Ok(Tables { groups, id: astra_protocol::content_id(&json!(hashes)) })
 }
 
-/// The folder itself when it holds CSV files, else those of its folders that do.
+/// The folder itself when it holds tables, else those of its folders that do.
 fn table_folders(dir: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let mut inner = Vec::new();
     for entry in std::fs::read_dir(dir)? {
         let path = entry?.path();
-        if path.is_dir() && holds_tables(&path) {
+        if path.is_dir() && TableGroup::is_in(&path) {
             inner.push(path);
         }
     }
     inner.sort();
     // An empty list falls to the folder itself, whose reader says what is missing.
-    Ok(if holds_tables(dir) || inner.is_empty() { vec![dir.to_owned()] } else { inner })
-}
-
-fn holds_tables(folder: &Path) -> bool {
-    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    entries.into_iter().any(|entry| entry.path().extension().is_some_and(|kind| kind == "csv"))
+    Ok(if TableGroup::is_in(dir) || inner.is_empty() { vec![dir.to_owned()] } else { inner })
 }
 
 /// Draws, gates and writes until enough are accepted.
