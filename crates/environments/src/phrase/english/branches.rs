@@ -67,7 +67,7 @@ impl Voice<'_> {
     }
 
     /// Lets the named row be meant by a pronoun; what lies deep is introduced for all branches at once.
-    fn distribute(&mut self, branches: &Branches, pronoun: Pronoun) -> Vec<String> {
+    pub(super) fn distribute(&mut self, branches: &Branches, pronoun: Pronoun) -> Vec<String> {
         self.known.push((branches.start(), pronoun));
         let spine = voice::spine_of(branches.scalar);
         let deep = spine.first().is_some_and(|top| voice::depth(top) > 2);

@@ -5,6 +5,7 @@
 
 use super::asking::Asked;
 use super::rows::Determiner;
+use super::same::of_one_shape;
 use super::values::UnitSaid;
 use super::voice::{self, Pronoun, Voice};
 use super::words;
@@ -27,7 +28,14 @@ impl Voice<'_> {
     }
 
     fn one(&mut self, scalar: &Scalar) -> String {
-        let mut sentences = self.introductions(scalar);
+        let mut sentences = match scalar {
+            Scalar::Computed { a, b, .. } => self.pair_introductions(scalar, a, b),
+            Scalar::Field { .. }
+            | Scalar::Name { .. }
+            | Scalar::Count { .. }
+            | Scalar::Aggregate { .. }
+            | Scalar::Converted { .. } => self.introductions(scalar),
+        };
         let last = match scalar {
             Scalar::Converted { of, to, .. } if self.pick.percent(35) => {
                 format!("{} {}", self.ask(of, UnitSaid::No), self.unit_wanted(to))
@@ -47,6 +55,21 @@ impl Voice<'_> {
         };
         sentences.push(last);
         sentences.join(" ")
+    }
+
+    /// What two values of one shape lead through, where that is much; else what both are about.
+    fn pair_introductions(&mut self, scalar: &Scalar, a: &Scalar, b: &Scalar) -> Vec<String> {
+        let of = [a.clone(), b.clone()];
+        match of_one_shape(&of) {
+            Some(branches) => {
+                let sentences = self.distribute(&branches, Pronoun::It);
+                if sentences.is_empty() {
+                    self.known.clear();
+                }
+                sentences
+            }
+            None => self.introductions(scalar),
+        }
     }
 
     fn unit_wanted(&mut self, unit: &Unit) -> String {

@@ -228,7 +228,7 @@ impl Voice<'_> {
     fn said(&self, column: &Column, cell: &Cell) -> String {
         match (column.kind, cell) {
             (Kind::Date, Cell::Text(text)) => words::date(text, self.style.written_dates),
-            _ => words::amount(cell, column.unit),
+            _ => words::amount(cell, column.unit.as_deref()),
         }
     }
 

@@ -3,7 +3,8 @@
 //! What is computed from two values is a phrase around both, shortened where they share their row or their column.
 
 use super::rows::Determiner;
-use super::voice::{Np, Voice, Weight};
+use super::same::of_one_shape;
+use super::voice::{self, Np, Voice, Weight};
 use super::words::{self, Scale};
 use crate::question::units::Unit;
 use crate::question::{Entity, Operation, Rows, Scalar, Statistic};
@@ -24,7 +25,7 @@ impl UnitSaid {
     /// "in kelvin", where there is something to say.
     pub(super) fn text(self, column: &Column) -> Option<String> {
         match self {
-            Self::Own => column.unit.map(words::in_unit),
+            Self::Own => column.unit.as_deref().map(words::in_unit),
             Self::Other(unit) => Some(words::in_other(unit)),
             Self::No => None,
         }
@@ -186,7 +187,8 @@ impl Voice<'_> {
                     Weight::Name | Weight::Phrase | Weight::Clause => (format!("the {x}"), np.possess(y)),
                 };
             }
-            if x == y {
+            let plain = voice::depth(one).max(voice::depth(other)) < 2;
+            if x == y && plain {
                 let (np, second) = (self.entity(one), self.entity(other));
                 if !matches!(second.weight, Weight::It | Weight::Each) {
                     let that = if words::is_plural(x) { "those" } else { "that" };
@@ -195,7 +197,22 @@ impl Voice<'_> {
                 return (np.possess(x), second.possess(y));
             }
         }
-        (self.noun(a, UnitSaid::No), self.noun(b, UnitSaid::No))
+        self.both_figures(a, b)
+    }
+
+    /// Two values that are said in full, but for the second of one shape: "the same figure for the isotope Ag-107".
+    fn both_figures(&mut self, a: &Scalar, b: &Scalar) -> (String, String) {
+        let of = [a.clone(), b.clone()];
+        let Some(branches) = of_one_shape(&of) else {
+            return (self.noun(a, UnitSaid::No), self.noun(b, UnitSaid::No));
+        };
+        let named: Vec<String> = branches.rows.iter().map(|row| self.named(branches.table, *row)).collect();
+        if let ([one, other], false) = (named.as_slice(), self.known.is_empty()) {
+            return (format!("{} for {one}", self.noun(a, UnitSaid::No)), format!("the one for {other}"));
+        }
+        let other = named.last().cloned().unwrap_or_default();
+        let figure = self.pick.one(&["the same figure", "the corresponding figure"]);
+        (self.noun(a, UnitSaid::No), format!("{figure} for {other}"))
     }
 
     fn computed(&mut self, operation: Operation, a: &Scalar, b: &Scalar, unit: UnitSaid) -> String {
