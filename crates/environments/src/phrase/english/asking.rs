@@ -5,6 +5,9 @@ use super::voice::Voice;
 use super::words;
 use crate::question::Scalar;
 
+/// Longest phrase, in characters, that a sentence may close around.
+const SHORT: usize = 60;
+
 /// What is asked for, in the forms that a sentence may take. Only one of them is said.
 pub(super) enum Asked {
     /// A noun phrase, or "whether …".
@@ -32,28 +35,25 @@ impl Voice<'_> {
     /// One of the sentences that ask for this.
     pub(super) fn sentence(&mut self, asked: &Asked) -> String {
         match asked {
-            Asked::Direct(question) => match self.pick.below(8) {
-                0 if !question.contains(", in ") => {
-                    format!("Do you know this one: {}", uncapitalised(question))
-                }
-                _ => question.clone(),
-            },
+            Asked::Direct(question) => question.clone(),
             Asked::Noun(noun) => match self.pick.below(17) {
                 0 => format!("Could you look up {noun}?"),
                 1 => format!("I need {noun}."),
                 2 => format!("Please give me {noun}."),
                 3 => format!("What I'm missing is {noun}."),
-                4 => format!("Can you find {noun} for me?"),
+                4 if noun.chars().count() < SHORT => format!("Can you find {noun} for me?"),
                 5 => format!("{}, please.", words::capitalised(noun)),
                 6 => format!("I'm looking for {noun}."),
                 7 => format!("Would you mind looking up {noun}?"),
-                8 => format!("I'd be glad of {noun}."),
+                8 => format!("I'd be grateful for {noun}."),
                 9 => format!("Please let me have {noun}."),
-                10 => format!("I can't find {noun} anywhere; could you look it up?"),
+                10 if noun.chars().count() < SHORT => {
+                    format!("I can't find {noun} anywhere; could you look it up?")
+                }
                 11 => format!("I have everything except {noun}."),
                 12 => format!("The one thing I still need is {noun}."),
                 13 => format!("Could I get {noun}?"),
-                14 => format!("Do we have {noun}?"),
+                14 => format!("I'd like to have {noun}."),
                 15 => format!("What I want to know is {noun}."),
                 _ => format!("Kindly provide {noun}."),
             },
@@ -68,15 +68,12 @@ impl Voice<'_> {
                 7 => format!("I'm trying to work out {question}."),
                 8 => format!("Tell me {question}, please."),
                 9 => format!("What I need to know is {question}."),
-                10 => format!("Nobody here could say {question}; can you?"),
+                10 if question.chars().count() < SHORT => {
+                    format!("Nobody here could say {question}; can you?")
+                }
                 11 => format!("It would help to know {question}."),
-                _ => format!("I have to state {question}."),
+                _ => format!("Please tell me {question}."),
             },
         }
     }
-}
-
-fn uncapitalised(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())
 }

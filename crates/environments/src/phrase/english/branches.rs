@@ -20,7 +20,7 @@ impl Voice<'_> {
 
     /// "the isotopes Au-198 and Ag-107"
     fn starts(&mut self, branches: &Branches) -> String {
-        let (noun, nouns) = (self.singular(branches.table), self.plural(branches.table));
+        let nouns = self.plural(branches.table);
         let labels = self.labels(branches, "and");
         match self.pick.below(4) {
             0 => format!("the {} {nouns} {labels}", words::small(branches.rows.len())),
@@ -29,9 +29,15 @@ impl Voice<'_> {
                     branches.rows.iter().map(|row| self.named(branches.table, *row)).collect();
                 words::list(&both, "and")
             }
-            _ if nouns == noun => format!("the {nouns} {labels}"),
             _ => format!("the {nouns} {labels}"),
         }
+    }
+
+    /// The same after "each of": "the two isotopes Au-198 and Ag-107".
+    fn several(&mut self, branches: &Branches) -> String {
+        let labels = self.labels(branches, "and");
+        let two = if self.pick.percent(30) { words::small(branches.rows.len()) + " " } else { String::new() };
+        format!("the {two}{} {labels}", self.plural(branches.table))
     }
 
     /// The same after "which of", where it must be a plural.
@@ -75,7 +81,7 @@ impl Voice<'_> {
             spine.iter().find(|entity| voice::depth(entity) == 1 || deep && voice::depth(entity) == 2);
         let Some(middle) = middle.filter(|_| deep) else { return Vec::new() };
         self.known.pop();
-        let starts = self.starts(branches);
+        let starts = self.several(branches);
         self.known.push((branches.start(), Pronoun::It));
         let np = self.entity(middle).text;
         self.known.push(((*middle).clone(), Pronoun::That));
@@ -162,10 +168,7 @@ impl Voice<'_> {
             }
             4 => format!("I need to know which of {starts} has {most}."),
             5 => format!("I'm comparing {starts} by {words}. Which one comes out {more}?"),
-            6 => format!(
-                "Who wins on {words} if the {more} value counts: {or}? They are {}.",
-                self.plural(branches.table)
-            ),
+            6 => format!("If I put {starts} in order of {words}, which one has {most}?"),
             7 => format!("I have to choose the {noun} with {most}: is it {or}?"),
             _ => format!("Which of {starts} has {most}?"),
         }
@@ -224,7 +227,7 @@ impl Voice<'_> {
             0 => format!("For which of {starts} is {value} {}?", superlative_in_clause(more)),
             1 => format!("Of {starts}, which one comes out {more} on {value}?"),
             2 => format!("I'm ranking {starts}, each by {value}. Which one comes out {more}?"),
-            3 => format!("Compare {starts}, each by {value}: which one is {more}?"),
+            3 => format!("Compare {starts}, each by {value}: which one comes out {more}?"),
             4 => {
                 format!("I'd like to know for which of {starts} {value} is {}.", superlative_in_clause(more))
             }
@@ -254,7 +257,7 @@ impl Voice<'_> {
         {
             return self.fold_counts(&branches, rows, fold);
         }
-        let starts = self.starts(&branches);
+        let starts = self.several(&branches);
         let (mut sentences, value) = self.distributed(&branches, Pronoun::It, UnitSaid::Own);
         let introduced = !sentences.is_empty();
         let all = if introduced { format!("the {}", words::small(branches.rows.len())) } else { starts };
@@ -328,9 +331,6 @@ impl Voice<'_> {
             (Fold::Difference, 3) => {
                 format!("How far apart are {starts} in the number of {head} {recorded}{after}?")
             }
-            (Fold::Difference, 4) => {
-                format!("Please work out by how many {head} {recorded}{after} {starts} differ.")
-            }
             (Fold::Difference, _) => {
                 format!("I need the difference in the number of {head} {recorded}{after} between {starts}.")
             }
@@ -403,19 +403,19 @@ impl Voice<'_> {
         if let Some(column) = self.straight(branches) {
             let unit = UnitSaid::Own.text(column).map(|unit| format!(", {unit}")).unwrap_or_default();
             let words = column.words.clone();
-            let (many, starts) = (words::plural(&words), self.starts(branches));
+            let (many, starts, each) = (words::plural(&words), self.starts(branches), self.several(branches));
             return match self.pick.below(8) {
                 0 => format!("What are the {many} of {starts}{unit}?"),
-                1 => format!("What {words} do {starts} have{unit}?"),
+                1 => format!("What {many} do {starts} have{unit}?"),
                 2 => format!("Please give me the {many} of {starts}{unit}."),
-                3 => format!("I need the {words} of each of {starts}{unit}."),
+                3 => format!("I need the {words} of each of {each}{unit}."),
                 4 => format!("Could you look up the {many} of {starts}{unit}?"),
                 5 => format!("I'd like to see {starts} side by side by {words}; what does each have{unit}?"),
-                6 => format!("Can you tell me the {words} for each of {starts}{unit}?"),
-                _ => format!("What I'm missing is the {words} of {starts}{unit}."),
+                6 => format!("Can you tell me the {words} for each of {each}{unit}?"),
+                _ => format!("What I'm missing is the {many} of {starts}{unit}."),
             };
         }
-        let starts = self.starts(branches);
+        let starts = self.several(branches);
         if let Scalar::Name { of: Entity::Parent { link, of: child } } = branches.scalar
             && self.group.links[*link].belongs
             && matches!(**child, Entity::Named { .. })
@@ -451,7 +451,10 @@ impl Voice<'_> {
                 "What I'm missing, for each of {all}, is {}.",
                 self.noun(branches.scalar, UnitSaid::Own)
             ),
-            _ => format!("For {all} alike: {}", lower(&self.direct(branches.scalar, UnitSaid::Own))),
+            _ => format!(
+                "What I have to state for each of {all} is {}.",
+                self.noun(branches.scalar, UnitSaid::Own)
+            ),
         });
         sentences.join(" ")
     }

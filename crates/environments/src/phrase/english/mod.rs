@@ -36,14 +36,14 @@ pub(crate) struct English<'a> {
 struct Style {
     /// After rows that are counted: "are on record".
     recorded: &'static str,
-    /// After rows that are chosen from all: "in our records".
+    /// Straight after a noun: "elements in our records".
     records: &'static str,
     /// Whether dates are written out.
     written_dates: bool,
 }
 
 const RECORDED: &[&str] = &["on record", "on file", "listed", "in our records", "registered"];
-const RECORDS: &[&str] = &["on record", "in our records", "on our books", "in our data"];
+const RECORDS: &[&str] = &["on record", "in our records", "on file", "in our data"];
 
 /// Draws, or always takes the first choice: for texts that must not vary.
 struct Pick<'d>(Option<&'d mut Draw>);

@@ -24,7 +24,17 @@ impl Voice<'_> {
                 let all = self.rows(rows, Determiner::The);
                 format!("what {} {all} have on average{said}", column.words)
             }
-            Scalar::Aggregate { .. } => format!("what {} is", self.noun(scalar, unit)),
+            Scalar::Aggregate { rows, statistic: Statistic::Min | Statistic::Max, column }
+                if self.pick.percent(50) =>
+            {
+                let column = self.column(rows.table, *column);
+                let (words, largest) =
+                    (&column.words, matches!(scalar, Scalar::Aggregate { statistic: Statistic::Max, .. }));
+                let said = unit.text(column).map(|unit| format!(", {unit},")).unwrap_or_default();
+                let extreme = Scale::of(column).superlative(largest);
+                format!("which {words}{said} is the {extreme} among {}", self.rows(rows, Determiner::The))
+            }
+            Scalar::Aggregate { .. } => format!("what our records give as {}", self.noun(scalar, unit)),
             Scalar::Converted { of, to, .. } => match unit {
                 UnitSaid::No => self.indirect(of, UnitSaid::No),
                 UnitSaid::Own | UnitSaid::Other(_) => self.indirect(of, UnitSaid::Other(to)),
@@ -57,6 +67,7 @@ impl Voice<'_> {
             3 => format!("what {words}{said} is recorded for {text}"),
             4 => format!("what our records give as {}{comma}", np.possess(words)),
             5 => format!("what {words}{said} is on record for {text}"),
+            _ if np.is_heavy() => format!("what {words}{said} is recorded for {text}"),
             _ => format!("what {words} {text} has{comma}"),
         }
     }
@@ -68,6 +79,7 @@ impl Voice<'_> {
                 let (role, child) = (&self.group.links[*link].role, self.entity(child));
                 let text = &child.text;
                 match self.pick.below(5) {
+                    _ if child.is_heavy() => format!("which {role} goes with {text}"),
                     0 | 1 => format!("which {role} {text} belongs to"),
                     2 => format!("what {role} {text} is listed under"),
                     3 => format!("to which {role} {text} belongs"),
@@ -103,10 +115,13 @@ impl Voice<'_> {
                 _ => format!("which of all {} {records} {is_or_has}", self.plural(rows.table)),
             };
         }
+        let owned =
+            rows.of.as_ref().is_some_and(|(_, of)| self.known.last().is_some_and(|(known, _)| known == of));
         match self.pick.below(3) {
+            _ if owned => format!("which of {} {is_or_has}", self.rows(rows, Determiner::The)),
             0 => {
                 let one = self.describe(rows, super::rows::Number::One, false);
-                if one.its.is_empty() && !one.heavy {
+                if one.its.is_empty() && !one.heavy && !one.claused {
                     return format!("which {} {is_or_has}", one.body());
                 }
                 format!("which of {} {is_or_has}", self.rows(rows, Determiner::The))
@@ -121,7 +136,7 @@ impl Voice<'_> {
         if self.pick.percent(35)
             && let Some(predicate) = self.predicate(rows, &rows.conditions, true)
         {
-            return format!("how many {} {} {predicate}", self.plural(rows.table), self.style.recorded);
+            return format!("how many {} {} {predicate}", self.plural(rows.table), self.style.records);
         }
         format!("how many {}", self.recorded(rows, " are"))
     }
@@ -209,8 +224,10 @@ impl Voice<'_> {
     fn direct_name(&mut self, of: &Entity) -> String {
         match of {
             Entity::Parent { link, of: child } if self.group.links[*link].belongs => {
-                let (role, text) = (&self.group.links[*link].role, self.entity(child).text);
+                let (role, child) = (&self.group.links[*link].role, self.entity(child));
+                let text = &child.text;
                 match self.pick.below(5) {
+                    _ if child.is_heavy() => format!("which {role} goes with {text}"),
                     0 | 1 => format!("which {role} does {text} belong to"),
                     2 => format!("what {role} is {text} listed under"),
                     3 => format!("to which {role} does {text} belong"),
@@ -238,7 +255,7 @@ impl Voice<'_> {
         let np = self.entity(of);
         let text = &np.text;
         match form {
-            3 => format!("what {words} does {text} have{comma}"),
+            3 if !np.is_heavy() => format!("what {words} does {text} have{comma}"),
             4 => format!("what {words}{said} {is} recorded for {text}"),
             5 => format!("what do our records give as {}{comma}", np.possess(words)),
             _ => format!("which {words}{said} {is} listed for {text}"),
@@ -265,8 +282,8 @@ impl Voice<'_> {
             (Statistic::Sum, 0) => {
                 format!("what does the {words} of {} add up to{said}", self.rows(rows, Determiner::All))
             }
-            (Statistic::Min, 0) => self.extreme(rows, column, false) + &said,
-            (Statistic::Max, 0) => self.extreme(rows, column, true) + &said,
+            (Statistic::Min, 0) if said.is_empty() => self.extreme(rows, column, false),
+            (Statistic::Max, 0) if said.is_empty() => self.extreme(rows, column, true),
             (Statistic::Mean | Statistic::Sum | Statistic::Min | Statistic::Max, _) => {
                 format!("what is {}", self.noun(scalar, unit))
             }

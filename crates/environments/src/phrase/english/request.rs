@@ -130,7 +130,7 @@ impl Voice<'_> {
             | Scalar::Converted { .. }
             | Scalar::Computed { .. } => false,
         };
-        let own = usize::from(matches!(scalar, Scalar::Count { .. } | Scalar::Aggregate { .. }));
+        let own = usize::from(!matches!(scalar, Scalar::Field { .. } | Scalar::Converted { .. }));
         self.introduce(&spine, own, cramped)
     }
 
@@ -144,8 +144,11 @@ impl Voice<'_> {
             0 => Vec::new(),
             1 | 2 if self.pick.percent(75) => Vec::new(),
             1 | 2 => vec![self.pick.below(top + 1)],
-            3 | 4 => vec![if top > 1 && self.pick.percent(70) { READABLE.min(top) } else { 1.min(top) }],
-            _ => vec![READABLE, (READABLE + 2).min(top)],
+            3 if self.pick.percent(30) => vec![1],
+            _ => (1..=steps.div_ceil(READABLE))
+                .map(|at| at * READABLE)
+                .filter(|at| *at <= top && *at < steps)
+                .collect(),
         };
         let mut out = Vec::new();
         for target in targets {
@@ -211,12 +214,14 @@ impl Voice<'_> {
             2 => format!("Can you list {} by name?", self.rows(rows, Determiner::All)),
             3 => format!("List {}, names only.", self.rows(rows, Determiner::All)),
             4 => format!("I need a list of {}.", self.rows(rows, Determiner::All)),
-            5 => format!("What are {} called?", self.rows(rows, Determiner::The)),
+            5 if rows.conditions.is_empty() => {
+                format!("What are {} called?", self.rows(rows, Determiner::The))
+            }
             6 => format!("Please name {}.", self.rows(rows, Determiner::All)),
             _ => match self.predicate(rows, &rows.conditions, true) {
                 Some(predicate) => {
                     let which =
-                        format!("which {} {} {predicate}", self.plural(rows.table), self.style.recorded);
+                        format!("which {} {} {predicate}", self.plural(rows.table), self.style.records);
                     if form == 7 {
                         format!("{}?", words::capitalised(&which))
                     } else {
@@ -244,10 +249,10 @@ impl Voice<'_> {
                 (self.predicate(a, &a.conditions, true), self.predicate(b, &b.conditions, true))
         {
             let (recorded, both) = (
-                self.style.recorded,
+                self.style.records,
                 [
-                    format!("which {nouns} {} {one} and also {other}", self.style.recorded),
-                    format!("which {nouns} {} both {one} and {other}", self.style.recorded),
+                    format!("which {nouns} {} {one} and also {other}", self.style.records),
+                    format!("which {nouns} {} both {one} and {other}", self.style.records),
                 ],
             );
             return match form {

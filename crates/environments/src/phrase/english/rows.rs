@@ -96,7 +96,8 @@ impl Voice<'_> {
     /// "isotopes on record for the element Gold with parity +"; `how` stands between: "isotopes are on record for …".
     pub(super) fn recorded(&mut self, rows: &Rows, how: &str) -> String {
         let described = self.describe(rows, Number::Many, true);
-        format!("{}{how} {}{}", described.head, self.style.recorded, described.after)
+        let recorded = if how.is_empty() { self.style.records } else { self.style.recorded };
+        format!("{}{how} {recorded}{}", described.head, described.after)
     }
 
     /// The parts; with `recorded`, what the rows belong to follows "on record" and the like.
@@ -116,6 +117,7 @@ impl Voice<'_> {
             claused: !clauses.is_empty(),
             heavy: false,
         };
+        let mut owned = false;
         if let Some((link, of)) = &rows.of {
             let (belongs, role) = (self.group.links[*link].belongs, self.group.links[*link].role.clone());
             let parent = self.entity(of);
@@ -128,22 +130,26 @@ impl Voice<'_> {
                 (true, Weight::It) if !recorded => "its ".clone_into(&mut out.its),
                 (true, Weight::Each) if !recorded => "each one's ".clone_into(&mut out.its),
                 (true, Weight::Clause) if out.claused => clauses.push(belonging(&parent)),
-                (true, _) => out.after = self.belonging_phrase(&parent, number, recorded),
+                (true, _) => {
+                    owned = true;
+                    out.after = self.belonging_phrase(&parent, number, recorded, out.claused);
+                }
             }
         }
         if !clauses.is_empty() {
-            out.after.push_str(&self.construction(&clauses, number));
+            out.after.push_str(&self.construction(&clauses, number, owned));
         }
         out
     }
 
     /// " of the element Gold"
-    fn belonging_phrase(&mut self, parent: &Np, number: Number, recorded: bool) -> String {
+    fn belonging_phrase(&mut self, parent: &Np, number: Number, recorded: bool, claused: bool) -> String {
         let parent = &parent.text;
         if recorded {
             return format!(" for {parent}");
         }
         match self.pick.below(6) {
+            _ if claused => format!(" of {parent}"),
             1 => format!(" belonging to {parent}"),
             2 if number == Number::Many => format!(" that belong to {parent}"),
             3 => format!(" listed under {parent}"),
@@ -151,13 +157,13 @@ impl Voice<'_> {
         }
     }
 
-    /// " with … and …", " whose … and whose …", " that …"
-    fn construction(&mut self, clauses: &[Clause], number: Number) -> String {
+    /// " with … and …", " whose … and whose …", " that …"; after an owner, "whose" would be understood of that one.
+    fn construction(&mut self, clauses: &[Clause], number: Number, owned: bool) -> String {
         let nouns: Option<Vec<String>> = clauses.iter().map(|clause| clause.noun.clone()).collect();
         let whose: Option<Vec<String>> = clauses.iter().map(|clause| clause.whose.clone()).collect();
         match (self.pick.below(5), nouns, whose) {
             (0 | 1, Some(nouns), _) => format!(" with {}", words::list(&nouns, "and")),
-            (2 | 3, _, Some(whose)) => {
+            (2 | 3, _, Some(whose)) if !owned => {
                 let parts: Vec<String> = whose.iter().map(|part| format!("whose {part}")).collect();
                 format!(" {}", words::list(&parts, "and"))
             }
@@ -340,7 +346,7 @@ fn number_limit(value: &str, least: bool, form: usize) -> String {
         (0, false) => format!("{value} or less"),
         (1, true) => format!("no less than {value}"),
         (1, false) => format!("no more than {value}"),
-        (2, false) => format!("up to {value}"),
+        (2, false) if !value.starts_with('-') => format!("up to {value}"),
         (_, true) => format!("at least {value}"),
         (_, false) => format!("at most {value}"),
     }

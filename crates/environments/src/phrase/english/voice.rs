@@ -99,7 +99,7 @@ pub(super) fn depth(entity: &Entity) -> usize {
     match entity {
         Entity::Named { .. } => 0,
         Entity::Parent { of, .. } => 1 + depth(of),
-        Entity::Ranked { rows, .. } => 1 + depth_of_rows(rows),
+        Entity::Ranked { rows, .. } => 1 + usize::from(!rows.conditions.is_empty()) + depth_of_rows(rows),
     }
 }
 
@@ -131,7 +131,9 @@ pub(super) fn spine(entity: &Entity) -> Vec<&Entity> {
 /// The same for the row that a value is about; for two values, for what both are about.
 pub(super) fn spine_of(scalar: &Scalar) -> Vec<&Entity> {
     match scalar {
-        Scalar::Field { of, .. } | Scalar::Name { of } => spine(of),
+        Scalar::Field { of, .. } => spine(of),
+        // Whose name is asked for cannot be introduced.
+        Scalar::Name { of } => spine(of).split_off(1),
         Scalar::Count { rows } | Scalar::Aggregate { rows, .. } => {
             rows.of.as_ref().map(|(_, of)| spine(of)).unwrap_or_default()
         }
@@ -197,7 +199,13 @@ impl<'v> Voice<'v> {
     /// "the isotope Au-198"
     pub(super) fn named(&self, table: usize, row: usize) -> String {
         let (noun, label) = (self.singular(table), self.group.tables[table].label_of(row));
-        if label.is_empty() { format!("that {noun}") } else { format!("the {noun} {label}") }
+        // "the Carbon group" is a group already.
+        let says_so = label.to_lowercase().split(' ').next_back() == Some(noun) && label.contains(' ');
+        match (label.is_empty(), says_so) {
+            (true, _) => format!("that {noun}"),
+            (false, true) => format!("the {label}"),
+            (false, false) => format!("the {noun} {label}"),
+        }
     }
 
     fn parent(&mut self, link: usize, of: &Entity) -> Np {
