@@ -6,7 +6,7 @@ use super::words;
 use crate::question::Scalar;
 
 /// Longest phrase, in characters, that a sentence may close around.
-const SHORT: usize = 60;
+pub(super) const SHORT: usize = 60;
 
 /// What is asked for, in the forms that a sentence may take. Only one of them is said.
 pub(super) enum Asked {
@@ -23,7 +23,10 @@ impl Voice<'_> {
     pub(super) fn ask(&mut self, scalar: &Scalar, unit: UnitSaid) -> String {
         let asked = match self.pick.below(12) {
             0..5 => Asked::Direct(self.direct(scalar, unit)),
-            5..8 => Asked::Indirect(self.indirect(scalar, unit)),
+            5..8 => {
+                let question = self.indirect(scalar, unit);
+                if question.starts_with("the ") { Asked::Noun(question) } else { Asked::Indirect(question) }
+            }
             _ => {
                 let noun = self.noun(scalar, unit);
                 if noun.starts_with("whether ") { Asked::Indirect(noun) } else { Asked::Noun(noun) }

@@ -3,7 +3,7 @@
 //! Branches of one shape differ in one named row. That row is said as a list ("the isotopes Au-198 and Ag-107"), and
 //! the value once, with "its" or "each one's" where the row stood. Branches of different shapes are joined by "and".
 
-use super::asking::Asked;
+use super::asking::{Asked, SHORT};
 use super::same::{Branches, of_one_shape, one_row};
 use super::values::UnitSaid;
 use super::voice::{self, Pronoun, Voice};
@@ -76,20 +76,33 @@ impl Voice<'_> {
     pub(super) fn distribute(&mut self, branches: &Branches, pronoun: Pronoun) -> Vec<String> {
         self.known.push((branches.start(), pronoun));
         let spine = voice::spine_of(branches.scalar);
-        let deep = spine.first().is_some_and(|top| voice::depth(top) > 2);
-        let middle =
-            spine.iter().find(|entity| voice::depth(entity) == 1 || deep && voice::depth(entity) == 2);
-        let Some(middle) = middle.filter(|_| deep) else { return Vec::new() };
-        self.known.pop();
+        let top = spine.first().map_or(0, |top| voice::depth(top));
+        let mut sentences = Vec::new();
+        for target in (2..top).step_by(2) {
+            let Some(middle) = spine.iter().find(|entity| voice::depth(entity) <= target) else { break };
+            if self.known.iter().any(|(known, _)| known == *middle) {
+                continue;
+            }
+            let sentence = if sentences.is_empty() {
+                self.for_each(branches, middle)
+            } else {
+                self.introduction(middle, true)
+            };
+            sentences.push(sentence);
+            self.known.push(((*middle).clone(), Pronoun::That));
+        }
+        sentences
+    }
+
+    /// "For each of the isotopes Au-198 and Ag-107, think of the element it belongs to."
+    fn for_each(&mut self, branches: &Branches, middle: &Entity) -> String {
         let starts = self.several(branches);
-        self.known.push((branches.start(), Pronoun::It));
         let np = self.entity(middle).text;
-        self.known.push(((*middle).clone(), Pronoun::That));
-        vec![match self.pick.below(3) {
+        match self.pick.below(3) {
             0 => format!("For each of {starts}, think of {np}."),
             1 => format!("My question is about {starts}, and for each of them about {np}."),
             _ => format!("I have {starts} here, and what counts for each of them is {np}."),
-        }]
+        }
     }
 
     fn scale(&self, scalar: &Scalar) -> Scale {
@@ -129,7 +142,7 @@ impl Voice<'_> {
                 self.which_parent(&branches, *link, *column, largest)
             }
             scalar => {
-                let scale = self.scale(scalar);
+                let scale = if self.scale(scalar) == Scale::Time { Scale::Time } else { Scale::Level };
                 let more =
                     if branches.two() { scale.comparative(largest) } else { scale.superlative(largest) };
                 self.which_by(&branches, more)
@@ -223,7 +236,8 @@ impl Voice<'_> {
             });
             return sentences.join(" ");
         }
-        match self.pick.below(6) {
+        let form = if value.chars().count() > SHORT { 2 } else { self.pick.below(6) };
+        match form {
             0 => format!("For which of {starts} is {value} {}?", superlative_in_clause(more)),
             1 => format!("Of {starts}, which one comes out {more} on {value}?"),
             2 => format!("I'm ranking {starts}, each by {value}. Which one comes out {more}?"),
@@ -261,17 +275,18 @@ impl Voice<'_> {
         let (mut sentences, value) = self.distributed(&branches, Pronoun::It, UnitSaid::Own);
         let introduced = !sentences.is_empty();
         let all = if introduced { format!("the {}", words::small(branches.rows.len())) } else { starts };
-        sentences.push(match (fold, self.pick.below(4)) {
+        let form = if value.chars().count() > SHORT { 0 } else { self.pick.below(4) };
+        sentences.push(match (fold, form) {
+            (Fold::Difference, 0) => format!("For each of {all}, take {value}; what is the difference?"),
             (Fold::Sum, 0) => format!("For each of {all}, take {value}; what is the total?"),
             (Fold::Sum, 1) => {
                 format!("What total do I get if I take {value} for each of {all} and add it all up?")
             }
             (Fold::Sum, 2) => format!("I need one total: {value}, added up over {all}."),
             (Fold::Sum, _) => format!("Add up {value} for each of {all}, please."),
-            (Fold::Difference, 0) => format!("How far apart are {all} if each is taken by {value}?"),
             (Fold::Difference, 1) => format!("Taking {value} for each of {all}, how big is the difference?"),
             (Fold::Difference, 2) => format!("By how much do {all} differ when it comes to {value}?"),
-            (Fold::Difference, _) => format!("What is the gap between {all}, each taken by {value}?"),
+            (Fold::Difference, _) => format!("How far apart are {all} if I go by {value} for each?"),
         });
         sentences.join(" ")
     }
@@ -358,7 +373,9 @@ impl Voice<'_> {
             }
         }
         let all: Vec<String> = of.iter().map(|scalar| self.noun(scalar, UnitSaid::Own)).collect();
-        let (joined, both) = (words::list(&all, "and"), all.join(" as well as "));
+        let long = all.first().is_some_and(|first| first.chars().count() > SHORT);
+        let joined = if long { all.join(", and also ") } else { words::list(&all, "and") };
+        let both = if long { joined.clone() } else { all.join(" as well as ") };
         sentences.push(match self.pick.below(7) {
             0 => format!("What are {joined}?"),
             1 => format!("I need {both}."),
@@ -444,7 +461,7 @@ impl Voice<'_> {
                 self.indirect(branches.scalar, UnitSaid::Own)
             ),
             4 => format!(
-                "Please find out {} for each of {all}.",
+                "For each of {all}, please find out {}.",
                 self.indirect(branches.scalar, UnitSaid::Own)
             ),
             5 => format!(

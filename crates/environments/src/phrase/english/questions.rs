@@ -3,6 +3,7 @@
 //! Which form a sentence takes is drawn before the value is said, so that each value is said once. Direct questions
 //! come with capital and question mark; indirect ones follow "tell me" and the like.
 
+use super::asking::SHORT;
 use super::rows::Determiner;
 use super::values::UnitSaid;
 use super::voice::{Place, Voice};
@@ -22,7 +23,11 @@ impl Voice<'_> {
                 let column = self.column(rows.table, *column);
                 let said = unit.text(column).map(|unit| format!(", {unit}")).unwrap_or_default();
                 let all = self.rows(rows, Determiner::The);
-                format!("what {} {all} have on average{said}", column.words)
+                if all.chars().count() > SHORT {
+                    format!("the average {} of {all}{said}", column.words)
+                } else {
+                    format!("what {} {all} have on average{said}", column.words)
+                }
             }
             Scalar::Aggregate { rows, statistic: Statistic::Min | Statistic::Max, column }
                 if self.pick.percent(50) =>
@@ -34,7 +39,7 @@ impl Voice<'_> {
                 let extreme = Scale::of(column).superlative(largest);
                 format!("which {words}{said} is the {extreme} among {}", self.rows(rows, Determiner::The))
             }
-            Scalar::Aggregate { .. } => format!("what our records give as {}", self.noun(scalar, unit)),
+            Scalar::Aggregate { .. } => self.noun(scalar, unit),
             Scalar::Converted { of, to, .. } => match unit {
                 UnitSaid::No => self.indirect(of, UnitSaid::No),
                 UnitSaid::Own | UnitSaid::Other(_) => self.indirect(of, UnitSaid::Other(to)),
@@ -115,19 +120,24 @@ impl Voice<'_> {
                 _ => format!("which of all {} {records} {is_or_has}", self.plural(rows.table)),
             };
         }
-        let owned =
-            rows.of.as_ref().is_some_and(|(_, of)| self.known.last().is_some_and(|(known, _)| known == of));
+        let described = self.describe(rows, super::rows::Number::Many, false);
+        if described.claused || described.heavy {
+            let all = self.rows(rows, Determiner::The);
+            return match self.pick.below(2) {
+                0 => format!("which {noun} {is_or_has} among {all}"),
+                _ => format!("which {noun} {is_or_has} out of {all}"),
+            };
+        }
+        let own = if described.its.is_empty() { "the " } else { &described.its };
         match self.pick.below(3) {
-            _ if owned => format!("which of {} {is_or_has}", self.rows(rows, Determiner::The)),
-            0 => {
+            0 if described.its.is_empty() => {
                 let one = self.describe(rows, super::rows::Number::One, false);
-                if one.its.is_empty() && !one.heavy && !one.claused {
-                    return format!("which {} {is_or_has}", one.body());
-                }
-                format!("which of {} {is_or_has}", self.rows(rows, Determiner::The))
+                format!("which {} {is_or_has}", one.body())
             }
-            1 => format!("which {noun} {is_or_has} among {}", self.rows(rows, Determiner::The)),
-            _ => format!("which of {} {is_or_has}", self.rows(rows, Determiner::The)),
+            1 if described.its.is_empty() => {
+                format!("which {noun} {is_or_has} among the {}", described.body())
+            }
+            _ => format!("which of {own}{} {is_or_has}", described.body()),
         }
     }
 
@@ -150,7 +160,14 @@ impl Voice<'_> {
         let said = self.unit_of(operation, a, unit);
         let said = said.map(|unit| format!(", {unit}")).unwrap_or_default();
         let (x, y) = self.both(a, b);
+        let long = x.chars().count() + y.chars().count() > SHORT;
         match (operation, self.pick.below(3)) {
+            (Operation::Difference, _) if long => format!("what the difference is between {x} and {y}{said}"),
+            (Operation::Ratio, _) if long => format!("what you get if you divide {x} by {y}"),
+            (Operation::Percent, _) if long => {
+                format!("what you get if you express {x} as a percentage of {y}")
+            }
+            (Operation::Days, _) if long => format!("how many days lie between {x} and {y}"),
             (Operation::Difference, 0) => format!("how far apart {x} and {y} are{said}"),
             (Operation::Difference, 1) => format!("by how much {x} and {y} differ{said}"),
             (Operation::Difference, _) => format!("how big the gap between {x} and {y} is{said}"),
@@ -158,7 +175,7 @@ impl Voice<'_> {
             (Operation::Ratio, 1) => format!("what {x} divided by {y} comes to"),
             (Operation::Ratio, _) => format!("what the ratio of {x} to {y} is"),
             (Operation::Percent, 0) => format!("what percentage {x} is of {y}"),
-            (Operation::Percent, 1) => format!("how many percent of {y} {} comes to", x),
+            (Operation::Percent, 1) => format!("what {x} comes to as a percentage of {y}"),
             (Operation::Percent, _) => format!("what {x} amounts to as a percentage of {y}"),
             (Operation::Days, 0) => format!("how many days lie between {x} and {y}"),
             (Operation::Days, 1) => format!("how many days apart {x} and {y} are"),
@@ -273,20 +290,32 @@ impl Voice<'_> {
         let words = &column.words;
         let said = unit.text(column).map(|unit| format!(", {unit}")).unwrap_or_default();
         match (statistic, self.pick.below(4)) {
-            (Statistic::Mean, 0) => {
-                format!("what {words} do {} have on average{said}", self.rows(rows, Determiner::The))
-            }
-            (Statistic::Mean, 1) => {
-                format!("on average, what {words} do {} have{said}", self.rows(rows, Determiner::The))
-            }
+            (Statistic::Mean, 0 | 1) => self.on_average(rows, words, &said),
             (Statistic::Sum, 0) => {
-                format!("what does the {words} of {} add up to{said}", self.rows(rows, Determiner::All))
+                let all = self.rows(rows, Determiner::All);
+                if all.chars().count() > SHORT {
+                    format!("what is the total {words} of {all}{said}")
+                } else {
+                    format!("what does the {words} of {all} add up to{said}")
+                }
             }
             (Statistic::Min, 0) if said.is_empty() => self.extreme(rows, column, false),
             (Statistic::Max, 0) if said.is_empty() => self.extreme(rows, column, true),
             (Statistic::Mean | Statistic::Sum | Statistic::Min | Statistic::Max, _) => {
                 format!("what is {}", self.noun(scalar, unit))
             }
+        }
+    }
+
+    /// "what mass do the isotopes of the element Gold have on average"
+    fn on_average(&mut self, rows: &Rows, words: &str, said: &str) -> String {
+        let all = self.rows(rows, Determiner::The);
+        if all.chars().count() > SHORT {
+            return format!("what is the average {words} of {all}{said}");
+        }
+        match self.pick.below(2) {
+            0 => format!("what {words} do {all} have on average{said}"),
+            _ => format!("on average, what {words} do {all} have{said}"),
         }
     }
 
@@ -319,7 +348,14 @@ impl Voice<'_> {
         let (x, y) = self.both(a, b);
         let said = self.unit_of(operation, a, unit);
         let said = said.map(|unit| format!(", {unit}")).unwrap_or_default();
+        let long = x.chars().count() + y.chars().count() > SHORT;
         match (operation, self.pick.below(2)) {
+            (Operation::Difference, _) if long => {
+                format!("how big is the difference between {x} and {y}{said}")
+            }
+            (Operation::Percent, _) if long => {
+                format!("what do you get if you express {x} as a percentage of {y}")
+            }
             (Operation::Difference, 0) => format!("how far apart are {x} and {y}{said}"),
             (Operation::Difference, _) => format!("by how much do {x} and {y} differ{said}"),
             (Operation::Ratio, 0) => format!("what do you get if you divide {x} by {y}"),

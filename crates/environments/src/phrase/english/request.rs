@@ -183,9 +183,9 @@ impl Voice<'_> {
         let np = self.entity(entity).text;
         if again {
             return match self.pick.below(4) {
-                0 => format!("More precisely, I mean {np}."),
+                0 => format!("That leads me to {np}."),
                 1 => format!("What matters there is {np}."),
-                2 => format!("The one I'm after is {np}."),
+                2 => format!("From there I get to {np}."),
                 _ => format!("From there, think of {np}."),
             };
         }
@@ -236,12 +236,24 @@ impl Voice<'_> {
     }
 
     fn common(&mut self, a: &Rows, b: &Rows) -> String {
-        let nouns = self.plural(a.table);
         // Two parents by one link share no row, only names, so one row is never said to be in both.
         let apart = match (&a.of, &b.of) {
             (Some((one, x)), Some((other, y))) => one == other && x != y,
             (Some(_) | None, None) | (None, Some(_)) => false,
         };
+        let mut sentences = Vec::new();
+        for rows in [a, b] {
+            let spine = rows.of.as_ref().map(|(_, of)| voice::spine(of)).unwrap_or_default();
+            if spine.first().is_some_and(|top| voice::depth(top) > 1) {
+                sentences.extend(self.introduce(&spine, READABLE, false));
+            }
+        }
+        sentences.push(self.in_both(a, b, apart));
+        sentences.join(" ")
+    }
+
+    fn in_both(&mut self, a: &Rows, b: &Rows, apart: bool) -> String {
+        let nouns = self.plural(a.table);
         let form = self.pick.below(9);
         if form >= 6
             && !apart

@@ -382,6 +382,10 @@ fn role_clause(role: &str, parent: &Np, number: Number) -> Clause {
     let noun = format!("{} as {} {role}", parent.text, their(number));
     let whose =
         (!matches!(parent.weight, Weight::It | Weight::Each)).then(|| format!("{role} is {}", parent.text));
+    if parent.is_heavy() {
+        let verb = Some((format!("has {noun}"), format!("have {noun}")));
+        return Clause { whose, verb, ..Clause::default() };
+    }
     Clause { noun: Some(noun), whose, ..Clause::default() }
 }
 
@@ -397,6 +401,7 @@ fn predicates(clauses: &[Clause], number: Number) -> String {
     let mut parts: Vec<String> = Vec::new();
     let mut having: Vec<String> = Vec::new();
     let mut last: Vec<String> = Vec::new();
+    let verb_first = clauses.first().is_some_and(|clause| clause.noun.is_none() && clause.verb.is_some());
     for clause in clauses {
         match clause.predicate(number) {
             Predicate::Be(text) => parts.push(format!("{are} {text}")),
@@ -407,6 +412,6 @@ fn predicates(clauses: &[Clause], number: Number) -> String {
     if !having.is_empty() {
         parts.push(format!("{have} {}", words::list(&having, "and")));
     }
-    parts.extend(last);
-    words::list(&parts, "and")
+    let (first, second) = if verb_first { (last, parts) } else { (parts, last) };
+    words::list(&[first, second].concat(), "and")
 }

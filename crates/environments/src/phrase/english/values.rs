@@ -208,7 +208,10 @@ impl Voice<'_> {
         };
         let named: Vec<String> = branches.rows.iter().map(|row| self.named(branches.table, *row)).collect();
         if let ([one, other], false) = (named.as_slice(), self.known.is_empty()) {
-            return (format!("{} for {one}", self.noun(a, UnitSaid::No)), format!("the one for {other}"));
+            return (
+                format!("{} (taken for {one})", self.noun(a, UnitSaid::No)),
+                format!("the same figure taken for {other}"),
+            );
         }
         let other = named.last().cloned().unwrap_or_default();
         let figure = self.pick.one(&["the same figure", "the corresponding figure"]);
@@ -228,7 +231,7 @@ impl Voice<'_> {
             (Operation::Ratio, _) => format!("the result of dividing {x} by {y}"),
             (Operation::Percent, 0) => format!("{x} as a percentage of {y}"),
             (Operation::Percent, 1) => format!("{x}, expressed as a percentage of {y}"),
-            (Operation::Percent, _) => format!("{x} in percent of {y}"),
+            (Operation::Percent, _) => format!("{x}, given as a percentage of {y}"),
             (Operation::Days, 0 | 1) => format!("the number of days between {x} and {y}"),
             (Operation::Days, _) => format!("the time in days between {x} and {y}"),
         }

@@ -198,11 +198,16 @@ impl<'v> Voice<'v> {
 
     /// "the isotope Au-198"
     pub(super) fn named(&self, table: usize, row: usize) -> String {
-        let (noun, label) = (self.singular(table), self.group.tables[table].label_of(row));
+        let (noun, label) = (&self.group.tables[table].noun.singular, self.group.tables[table].label_of(row));
         // "the Carbon group" is a group already.
-        let says_so = label.to_lowercase().split(' ').next_back() == Some(noun) && label.contains(' ');
+        let says_so =
+            label.to_lowercase().split(' ').next_back() == Some(noun.as_str()) && label.contains(' ');
+        // And "Order 17" needs no other noun.
+        let starts_so =
+            label.to_lowercase().strip_prefix(noun.as_str()).is_some_and(|rest| rest.starts_with(' '));
         match (label.is_empty(), says_so) {
             (true, _) => format!("that {noun}"),
+            (false, _) if starts_so => label.to_owned(),
             (false, true) => format!("the {label}"),
             (false, false) => format!("the {noun} {label}"),
         }
@@ -234,7 +239,6 @@ impl<'v> Voice<'v> {
                 1 => Np::new(format!("the {role} recorded for {text}"), Weight::Phrase),
                 2 => Np::new(format!("the {role} listed for {text}"), Weight::Phrase),
                 3 if genitive => Np::new(format!("{text}'s {role}"), Weight::Phrase),
-                4 => Np::new(format!("the {role} that {text} has"), Weight::Clause),
                 _ => Np::new(format!("the {role} of {text}"), Weight::Phrase),
             },
         }
