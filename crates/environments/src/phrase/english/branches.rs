@@ -9,7 +9,7 @@ use super::values::UnitSaid;
 use super::voice::{self, Pronoun, Voice};
 use super::words::{self, Scale};
 use crate::question::{Entity, Fold, Rows, Scalar};
-use crate::tables::Column;
+use crate::tables::{Column, Kind};
 
 impl Voice<'_> {
     fn labels(&self, branches: &Branches, and: &str) -> String {
@@ -50,7 +50,7 @@ impl Voice<'_> {
         match branches.scalar {
             Scalar::Field { of: Entity::Named { table, .. }, column } => {
                 let column = self.column(*table, *column);
-                (column.kind != crate::tables::Kind::Bool).then_some(column)
+                (column.kind != Kind::Bool).then_some(column)
             }
             Scalar::Field { .. }
             | Scalar::Name { .. }
@@ -112,7 +112,7 @@ impl Voice<'_> {
     pub(super) fn which(&mut self, of: &[Scalar], largest: bool) -> String {
         let Some(branches) = of_one_shape(of) else {
             let all: Vec<String> = of.iter().map(|scalar| self.noun(scalar, UnitSaid::No)).collect();
-            let word = self.scale(&of[0]).superlative(largest);
+            let word = of.first().map_or(Scale::Size, |first| self.scale(first)).superlative(largest);
             return format!("Which is {word}: {}?", words::list(&all, "or"));
         };
         if let Some(column) = self.straight(&branches) {
@@ -259,7 +259,9 @@ impl Voice<'_> {
             };
         };
         if let Some(column) = self.straight(&branches) {
-            let unit = UnitSaid::Own.text(column).map(|unit| format!(", {unit}")).unwrap_or_default();
+            let days = (column.kind == Kind::Date).then(|| "in days".to_owned());
+            let unit =
+                UnitSaid::Own.text(column).or(days).map(|unit| format!(", {unit}")).unwrap_or_default();
             let (words, starts) = (column.words.clone(), self.starts(&branches));
             return match fold {
                 Fold::Sum => self.sum_of_columns(&words, &starts, &unit),
@@ -391,7 +393,7 @@ impl Voice<'_> {
     /// "the melting point (in kelvin) and the discovery year of the element Gold"
     fn columns_of(&mut self, entity: &Entity, of: &[Scalar]) -> String {
         let np = self.entity(entity);
-        let things: Vec<String> = of
+        let things: Vec<(&str, Option<String>)> = of
             .iter()
             .filter_map(|scalar| self.column_of(scalar).map(|column| (scalar, column)))
             .map(|(scalar, column)| {
@@ -403,17 +405,25 @@ impl Voice<'_> {
                     | Scalar::Aggregate { .. }
                     | Scalar::Computed { .. } => UnitSaid::Own,
                 };
-                let said = unit.text(column).map(|unit| format!(" ({unit})")).unwrap_or_default();
-                format!("{}{said}", column.words)
+                (column.words.as_str(), unit.text(column))
             })
             .collect();
-        match np.weight {
-            voice::Weight::It | voice::Weight::Each => np.possess(&words::list(&things, "and")),
-            voice::Weight::Name | voice::Weight::Phrase | voice::Weight::Clause => {
-                let things: Vec<String> = things.iter().map(|thing| format!("the {thing}")).collect();
-                format!("{} of {}", words::list(&things, "and"), np.text)
-            }
-        }
+        // One unit for all is said once.
+        let shared = things.first().and_then(|(_, unit)| unit.clone());
+        let shared = shared.filter(|unit| things.iter().all(|(_, other)| other.as_ref() == Some(unit)));
+        let possessed = matches!(np.weight, voice::Weight::It | voice::Weight::Each);
+        let said: Vec<String> = things
+            .iter()
+            .map(|(words, unit)| {
+                let unit = unit.as_ref().filter(|_| shared.is_none());
+                let the = if possessed { "" } else { "the " };
+                format!("{the}{words}{}", unit.map(|unit| format!(" ({unit})")).unwrap_or_default())
+            })
+            .collect();
+        let said = words::list(&said, "and");
+        let both = if of.len() == 2 { "both" } else { "all" };
+        let shared = shared.map(|unit| format!(", {both} {unit}")).unwrap_or_default();
+        if possessed { np.possess(&said) + &shared } else { format!("{said} of {}{shared}", np.text) }
     }
 
     fn each_of(&mut self, branches: &Branches) -> String {
