@@ -2,6 +2,8 @@
 //!
 //! Each language is a module of its own over the same tree, with its own grammar; nothing is translated.
 
+mod chinese;
+
 use crate::draw::Draw;
 use crate::question::{Piece, Wish};
 use crate::tables::{Language, TableGroup};

@@ -1,0 +1,446 @@
+//! One value, in the forms that sentences need: a noun phrase, and questions that ask for it.
+//!
+//! A Chinese question keeps its word order when it stands inside another sentence (我想知道…是多少), so each value needs
+//! only questions without a mark and a noun phrase with its unit; which sentence they go into is chosen elsewhere.
+
+use super::rows::{Scope, Teller, genitive};
+use super::words::{self, Relation};
+use crate::question::{Entity, Operation, Rows, Scalar, Statistic};
+use crate::tables::{Column, Kind};
+
+/// A value in the forms that sentences need.
+pub(super) struct Wanted {
+    /// 元素Gold的熔点; none where only a question will do.
+    pub(super) phrase: Option<String>,
+    /// 是多少K
+    pub(super) asks: String,
+    /// K
+    pub(super) unit: Option<String>,
+    /// Whole questions, without question mark.
+    pub(super) questions: Vec<String>,
+}
+
+impl<'a> Teller<'a, '_> {
+    /// The value as a noun phrase.
+    pub(super) fn value(&mut self, scalar: &Scalar) -> String {
+        match scalar {
+            Scalar::Field { of, column } => {
+                let column = self.column(of.table(&self.group.links), *column);
+                let entity = self.entity(of);
+                genitive(&entity, words::column_noun(column))
+            }
+            Scalar::Name { of } => {
+                let entity = self.entity(of);
+                genitive(&entity, "名称")
+            }
+            Scalar::Count { rows } => {
+                let rows = self.rows(rows);
+                format!("{rows}的数量")
+            }
+            Scalar::Aggregate { rows, statistic, column } => {
+                let column = self.column(rows.table, *column);
+                let rows = self.rows(rows);
+                format!("{rows}的{}", self.statistic(*statistic, column))
+            }
+            Scalar::Converted { of, .. } => self.value(of),
+            Scalar::Computed { operation, a, b } => {
+                let (a, b) = (self.value(a), self.value(b));
+                match operation {
+                    Operation::Difference => format!("{a}与{b}之差"),
+                    Operation::Ratio => format!("{a}与{b}的比值（前者除以后者）"),
+                    Operation::Percent => format!("{a}相当于{b}的百分比"),
+                    Operation::Days => format!("{a}与{b}相隔的天数"),
+                }
+            }
+        }
+    }
+
+    fn statistic(&self, statistic: Statistic, column: &Column) -> String {
+        let noun = words::column_noun(column);
+        let adjective = |largest| words::scale(column).word(largest);
+        match (statistic, self.style.statistic_first) {
+            (Statistic::Sum, true) => format!("{noun}总和"),
+            (Statistic::Sum, false) => format!("{noun}之和"),
+            (Statistic::Mean, true) => format!("平均{noun}"),
+            (Statistic::Mean, false) => format!("{noun}平均值"),
+            (Statistic::Min, true) => format!("最{}{noun}", adjective(false)),
+            (Statistic::Min, false) => format!("{noun}最小值"),
+            (Statistic::Max, true) => format!("最{}{noun}", adjective(true)),
+            (Statistic::Max, false) => format!("{noun}最大值"),
+        }
+    }
+
+    /// The unit in which a value comes.
+    pub(super) fn unit_of(&self, scalar: &Scalar) -> Option<String> {
+        match scalar {
+            Scalar::Field { of, column } => self.unit(self.column(of.table(&self.group.links), *column)),
+            Scalar::Aggregate { rows, column, .. } => self.unit(self.column(rows.table, *column)),
+            Scalar::Converted { to, .. } => Some(words::unit(to.symbol, self.style.spelled_units)),
+            Scalar::Computed { operation: Operation::Difference, a, .. } => match &**a {
+                Scalar::Field { of, column }
+                    if words::is_year(self.column(of.table(&self.group.links), *column)) =>
+                {
+                    Some("年".to_owned())
+                }
+                _ => self.unit_of(a),
+            },
+            Scalar::Computed { operation: Operation::Percent, .. } => Some("%".to_owned()),
+            Scalar::Computed { operation: Operation::Days, .. } => Some("天".to_owned()),
+            Scalar::Computed { operation: Operation::Ratio, .. }
+            | Scalar::Name { .. }
+            | Scalar::Count { .. } => None,
+        }
+    }
+
+    /// How a value is asked for: 是多少K, 是哪一年, 有多少种.
+    pub(super) fn asks(&self, scalar: &Scalar) -> String {
+        match scalar {
+            Scalar::Field { of, column } => {
+                let column = self.column(of.table(&self.group.links), *column);
+                words::asks(column, self.unit(column).as_deref())
+            }
+            Scalar::Aggregate { rows, column, .. } if words::is_year(self.column(rows.table, *column)) => {
+                "是哪一年".to_owned()
+            }
+            Scalar::Name { .. } => "是什么".to_owned(),
+            Scalar::Count { .. }
+            | Scalar::Aggregate { .. }
+            | Scalar::Converted { .. }
+            | Scalar::Computed { .. } => words::how_much(self.unit_of(scalar).as_deref()),
+        }
+    }
+
+    /// The value in all its forms.
+    pub(super) fn wanted(&mut self, scalar: &Scalar) -> Wanted {
+        match scalar {
+            Scalar::Field { of, column } => self.field(of, *column),
+            Scalar::Name { of } => self.name(of),
+            Scalar::Count { rows } => self.count(rows),
+            Scalar::Aggregate { rows, statistic, column } => self.aggregate(rows, *statistic, *column),
+            Scalar::Converted { of, to, .. } => {
+                let spelled = words::unit(to.symbol, self.style.spelled_units);
+                self.converted(of, &spelled)
+            }
+            Scalar::Computed { operation, a, b } => self.computed(*operation, a, b),
+        }
+    }
+
+    fn field(&mut self, of: &Entity, at: usize) -> Wanted {
+        let table = of.table(&self.group.links);
+        let column = self.column(table, at);
+        let (noun, unit) = (words::column_noun(column), self.unit(column));
+        let entity = self.entity(of);
+        if column.kind == Kind::Bool {
+            return self.yes_or_no(table, column, &entity);
+        }
+        let phrase = genitive(&entity, noun);
+        let asks = words::asks(column, unit.as_deref());
+        let mut questions = vec![format!("{phrase}{asks}")];
+        let topic = if entity.is_empty() { String::new() } else { format!("{entity}，") };
+        match column.kind {
+            Kind::Integer | Kind::Real if !words::is_year(column) => {
+                let much = words::much(unit.as_deref());
+                questions.push(format!("{phrase}有{much}"));
+                questions.push(format!("{phrase}记录的是{much}"));
+                questions.push(format!("{phrase}具体{asks}"));
+                questions.push(format!("{topic}{noun}{asks}"));
+            }
+            Kind::Date => {
+                questions.push(format!("{phrase}在哪一天"));
+                questions.push(format!("{phrase}具体是哪天"));
+            }
+            Kind::Integer | Kind::Real | Kind::Bool | Kind::Text => {
+                questions.push(format!("{phrase}具体{asks}"));
+                questions.push(format!("{phrase}记的{asks}"));
+                questions.push(format!("{topic}{noun}{asks}"));
+            }
+        }
+        // A column that has phrasings of its own is mostly asked for in them.
+        let own: Vec<String> =
+            column.say.phrasings_zh.iter().map(|own| filled(own, &entity, &asks, unit.as_deref())).collect();
+        for own in own {
+            questions.push(own.clone());
+            questions.push(own);
+        }
+        Wanted { phrase: Some(phrase), asks, unit, questions }
+    }
+
+    fn yes_or_no(&mut self, table: usize, column: &Column, entity: &str) -> Wanted {
+        let noun = words::noun(self.table(table));
+        let word = words::flag(column, true);
+        let questions = if words::is_attribute(&word) {
+            vec![
+                format!("{entity}是不是{word}{noun}"),
+                format!("{entity}是否为{word}{noun}"),
+                format!("{entity}算不算{word}{noun}"),
+                format!("{entity}究竟是不是{word}的"),
+                format!("{entity}在记录里是不是{word}的"),
+            ]
+        } else {
+            vec![
+                format!("{entity}是否{word}"),
+                format!("{entity}是不是{word}的"),
+                format!("{entity}究竟是不是{word}的"),
+                format!("{entity}在记录里是不是{word}的"),
+            ]
+        };
+        Wanted { phrase: None, asks: String::new(), unit: None, questions }
+    }
+
+    /// What a row is called.
+    fn name(&mut self, of: &Entity) -> Wanted {
+        let mut questions = Vec::new();
+        match of {
+            Entity::Parent { link, of: child } => {
+                let base = self.entity(child);
+                let class = &self.table(self.group.links[*link].parent).classifier_zh;
+                let classifier = class.as_str();
+                match words::relation(self.group, &self.group.links[*link]) {
+                    Relation::Belongs { verb: "属", noun } => {
+                        questions.push(format!("{base}属于哪{classifier}{noun}"));
+                        questions.push(format!("{base}归在哪{classifier}{noun}下面"));
+                        questions.push(format!("{base}所属的{noun}是哪{classifier}"));
+                        questions.push(format!("{base}所属的{noun}叫什么"));
+                        questions.push(format!("{base}对应的是哪{classifier}{noun}"));
+                    }
+                    Relation::Belongs { verb: "在", noun } => {
+                        questions.push(format!("{base}在哪{classifier}{noun}"));
+                        questions.push(format!("{base}位于哪{classifier}{noun}"));
+                        questions.push(format!("{base}所在的{noun}是哪{classifier}"));
+                        questions.push(format!("{base}所在的{noun}叫什么"));
+                    }
+                    Relation::Belongs { verb, noun } => {
+                        questions.push(format!("{base}所{verb}的{noun}是哪{classifier}"));
+                        questions.push(format!("{base}所{verb}的{noun}叫什么"));
+                    }
+                    Relation::Role(role) => {
+                        let phrase = genitive(&base, role);
+                        questions.push(format!("{phrase}是哪{classifier}"));
+                        questions.push(format!("{phrase}叫什么"));
+                        questions.push(format!("{phrase}登记的是哪{classifier}"));
+                        questions.push(format!(
+                            "哪{}是{phrase}",
+                            words::counted(self.table(self.group.links[*link].parent))
+                        ));
+                    }
+                }
+            }
+            Entity::Ranked { rows, by, largest, rank } => {
+                let place = self.superlative(rows.table, *by, *largest, *rank);
+                let table = self.table(rows.table);
+                let within = self.within(rows);
+                let classifier = &table.classifier_zh;
+                questions.push(format!("{within}，{place}的是哪{classifier}"));
+                questions.push(format!("{within}，{place}的那{classifier}叫什么"));
+                questions.push(format!("{within}，哪{classifier}{place}"));
+                questions.push(format!("{within}，{place}的要数哪{classifier}"));
+                let column = self.column(rows.table, *by);
+                let (from, to) = if *largest { (true, false) } else { (false, true) };
+                let scale = words::scale(column);
+                questions.push(format!(
+                    "把{}按{}从{}到{}排，{}的是哪{classifier}",
+                    within.trim_end_matches(['中', '里']),
+                    words::column_noun(column),
+                    scale.word(from),
+                    scale.word(to),
+                    if *rank == 1 {
+                        "排在最前面".to_owned()
+                    } else {
+                        format!("排{}", words::ordinal(*rank))
+                    },
+                ));
+            }
+            Entity::Named { .. } => {}
+        }
+        let entity = self.entity(of);
+        let phrase = genitive(&entity, "名称");
+        questions.push(format!("{phrase}是什么"));
+        Wanted { phrase: Some(phrase), asks: "是什么".to_owned(), unit: None, questions }
+    }
+
+    /// 元素Gold的同位素中
+    fn within(&mut self, rows: &Rows) -> String {
+        let rows = self.rows(rows);
+        let turn = self.pick(2);
+        format!("{rows}{}", ["中", "里"][turn])
+    }
+
+    fn count(&mut self, rows: &Rows) -> Wanted {
+        let table = self.table(rows.table);
+        let classifier = &table.classifier_zh;
+        let phrase = self.rows(rows);
+        let Scope { place, clauses } = self.scope(rows);
+        let recorded = self.style.recorded;
+        let mut questions = vec![
+            format!("{phrase}一共{recorded}了多少{classifier}"),
+            format!("系统里{recorded}的{phrase}有多少{classifier}"),
+            format!("在我们的记录里，{phrase}共有多少{classifier}"),
+            format!("{phrase}能查到多少{classifier}"),
+            format!("{phrase}有多少{classifier}，按{recorded}的算"),
+        ];
+        if clauses.is_empty() {
+            questions.push(format!("{place}总共{recorded}了多少{classifier}"));
+        } else {
+            questions.push(format!("{recorded}的{place}里，{}的有多少{classifier}", clauses.join("、")));
+            questions.push(format!("{place}中，{recorded}为{}的有多少{classifier}", clauses.join("且")));
+        }
+        Wanted {
+            phrase: Some(format!("{phrase}的{recorded}数量")),
+            asks: words::how_much(None),
+            unit: None,
+            questions,
+        }
+    }
+
+    fn aggregate(&mut self, rows: &Rows, statistic: Statistic, at: usize) -> Wanted {
+        let column = self.column(rows.table, at);
+        let (noun, unit) = (words::column_noun(column), self.unit(column));
+        let (asks, much) = if words::is_year(column) {
+            ("是哪一年".to_owned(), "哪一年".to_owned())
+        } else {
+            (words::how_much(unit.as_deref()), words::much(unit.as_deref()))
+        };
+        let whole = self.rows(rows);
+        let phrase = format!("{whole}的{}", self.statistic(statistic, column));
+        let scale = words::scale(column);
+        let mut questions = vec![format!("{phrase}{asks}")];
+        match statistic {
+            Statistic::Sum => {
+                questions.push(format!("{whole}的{noun}加起来是{much}"));
+                questions.push(format!("{whole}的{noun}合计{much}"));
+                questions.push(format!("把{whole}的{noun}全部相加，得{much}"));
+                questions.push(format!("{whole}，{noun}的总和是{much}"));
+                questions.push(format!("{whole}的{noun}总共有{much}"));
+            }
+            Statistic::Mean => {
+                questions.push(format!("{whole}的{noun}平均是{much}"));
+                questions.push(format!("{whole}，{noun}平均下来是{much}"));
+                questions
+                    .push(format!("{whole}平均每{}的{noun}是{much}", self.table(rows.table).classifier_zh));
+                questions.push(format!("把{whole}放在一起看，平均{noun}是{much}"));
+                questions.push(format!("{whole}的{noun}取平均是{much}"));
+            }
+            Statistic::Min | Statistic::Max => {
+                let word = scale.word(statistic == Statistic::Max);
+                questions.push(format!("{whole}的{noun}最{word}是{much}"));
+                questions.push(format!("{whole}中，{noun}最{word}的是{much}"));
+                questions.push(format!(
+                    "{whole}里{noun}最{word}的一{}，{noun}是{much}",
+                    self.table(rows.table).classifier_zh
+                ));
+                questions.push(format!("{whole}的{noun}最{word}到{much}"));
+                questions.push(format!("从{whole}来看，{noun}最{word}是{much}"));
+            }
+        }
+        Wanted { phrase: Some(phrase), asks, unit, questions }
+    }
+
+    fn converted(&mut self, of: &Scalar, unit: &str) -> Wanted {
+        let phrase = self.value(of);
+        let questions = vec![
+            format!("{phrase}是多少{unit}"),
+            format!("{phrase}换算成{unit}是多少"),
+            format!("{phrase}折合多少{unit}"),
+            format!("{phrase}用{unit}表示是多少"),
+            format!("{phrase}按{unit}算是多少"),
+            format!("{phrase}合多少{unit}"),
+        ];
+        Wanted {
+            phrase: Some(phrase), asks: format!("是多少{unit}"), unit: Some(unit.to_owned()), questions
+        }
+    }
+
+    fn computed(&mut self, operation: Operation, a: &Scalar, b: &Scalar) -> Wanted {
+        let whole = Scalar::Computed { operation, a: Box::new(a.clone()), b: Box::new(b.clone()) };
+        let (unit, asks) = (self.unit_of(&whole), self.asks(&whole));
+        let much = words::much(unit.as_deref());
+        let (first, second) = (self.value(a), self.value(b));
+        let mut questions = Vec::new();
+        match operation {
+            Operation::Difference => {
+                questions.push(format!("{first}和{second}相差{much}"));
+                questions.push(format!("{first}与{second}之间差多少{}", unit.as_deref().unwrap_or_default()));
+                questions.push(format!("{first}跟{second}的差距是{much}"));
+                questions.push(format!("{first}与{second}之差{asks}"));
+                questions.push(format!("拿{first}和{second}相比，差了{much}"));
+                questions.push(format!("{first}和{second}，两者相差{much}"));
+            }
+            Operation::Ratio => {
+                questions.push(format!("{first}是{second}的多少倍"));
+                questions.push(format!("{first}相当于{second}的多少倍"));
+                questions.push(format!("用{first}除以{second}，得数是多少"));
+                questions.push(format!("{first}除以{second}等于多少"));
+                questions.push(format!("{first}与{second}的比值是多少（前者除以后者）"));
+                questions.push(format!("若以{second}为1，{first}是多少"));
+            }
+            Operation::Percent => {
+                if let Some(share) = self.share(a, b) {
+                    questions.extend(share);
+                } else {
+                    questions.push(format!("{first}相当于{second}的百分之多少"));
+                    questions.push(format!("{first}是{second}的百分之几"));
+                    questions.push(format!("若把{second}看作100%，{first}是百分之多少"));
+                    questions.push(format!("{first}折合{second}的百分之多少"));
+                    questions.push(format!("拿{first}除以{second}，用百分比表示是多少"));
+                    questions.push(format!("以{second}为基数，{first}是它的百分之几"));
+                }
+            }
+            Operation::Days => {
+                questions.push(format!("{first}和{second}之间相隔多少天"));
+                questions.push(format!("{first}与{second}隔了多少天"));
+                questions.push(format!("{first}和{second}相差多少天"));
+                questions.push(format!("{first}跟{second}，中间有多少天"));
+                questions.push(format!("{first}和{second}前后差了几天"));
+                questions.push(format!("{first}与{second}的间隔是多少天"));
+            }
+        }
+        // A noun phrase of two values is readable only where both are said in one word each.
+        let phrase = (first.chars().count() + second.chars().count() <= 40
+            && operation != Operation::Percent)
+            .then(|| self.value(&whole));
+        Wanted { phrase, asks, unit, questions }
+    }
+
+    /// A part of a whole: rows counted among rows of which they are some.
+    fn share(&mut self, a: &Scalar, b: &Scalar) -> Option<Vec<String>> {
+        let (Scalar::Count { rows: part }, Scalar::Count { rows: whole }) = (a, b) else { return None };
+        let inside = part.table == whole.table
+            && part.of == whole.of
+            && part.conditions.len() > whole.conditions.len()
+            && whole.conditions.iter().all(|condition| part.conditions.contains(condition));
+        if !inside {
+            return None;
+        }
+        let conditions = part
+            .conditions
+            .iter()
+            .filter(|condition| !whole.conditions.contains(condition))
+            .cloned()
+            .collect();
+        let extra = Rows { table: part.table, of: None, conditions };
+        let (whole, extra) = (self.rows(whole), self.rows(&extra));
+        let recorded = self.style.recorded;
+        Some(vec![
+            format!("{recorded}的{whole}中，{extra}占百分之多少"),
+            format!("{recorded}的{whole}里，{extra}的占比是百分之几"),
+            format!("{whole}里，按{recorded}的数量算，{extra}占多大百分比"),
+            format!("{extra}在{recorded}的{whole}中占百分之多少"),
+            format!("从{recorded}的数量看，{extra}占{whole}的百分之几"),
+            format!("以{recorded}的{whole}为100%，其中的{extra}占百分之多少"),
+        ])
+    }
+}
+
+/// A phrasing of a column's own, as a whole question.
+fn filled(phrasing: &str, entity: &str, asks: &str, unit: Option<&str>) -> String {
+    const QUESTION_WORDS: [&str; 8] = ["多", "几", "哪", "什么", "谁", "何", "怎", "吗"];
+    let phrasing = if entity.is_empty() { phrasing.replacen("{}的", "{}", 1) } else { phrasing.to_owned() };
+    let said = phrasing.replacen("{}", entity, 1);
+    if !QUESTION_WORDS.iter().any(|word| phrasing.contains(word)) {
+        return format!("{said}{asks}");
+    }
+    match unit {
+        Some(unit) if !said.contains(unit) => format!("{said}（单位：{unit}）"),
+        Some(_) | None => said,
+    }
+}
