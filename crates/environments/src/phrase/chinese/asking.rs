@@ -6,24 +6,16 @@ use super::value::Wanted;
 use super::words;
 use crate::question::{Operation, Scalar};
 
+/// How questions open that say first where to look or how.
+const OPENINGS: [&str; 13] =
+    ["从", "拿", "论", "比较", "把", "若", "就", "在我们", "按", "用", "系统", "目前", "只看"];
+
 impl Teller<'_, '_> {
     /// One sentence that asks for a value.
     pub(super) fn ask(&mut self, wanted: Wanted) -> String {
         let Wanted { phrase, asks: _, unit, questions } = wanted;
         match phrase {
-            Some(phrase) if self.pick(10) >= 7 => {
-                let noted = unit.as_ref().map_or_else(
-                    || phrase.clone(),
-                    |unit| {
-                        if unit == "%" {
-                            format!("{phrase}（用百分比表示）")
-                        } else {
-                            format!("{phrase}（单位：{unit}）")
-                        }
-                    },
-                );
-                self.request(&noted)
-            }
+            Some(phrase) if self.pick(10) >= 7 => self.request(&noted(&phrase, unit.as_deref())),
             Some(_) | None => {
                 let question = self.choose(questions);
                 self.question(&question)
@@ -67,13 +59,15 @@ impl Teller<'_, '_> {
             ],
         };
         let turn = turns[self.pick(turns.len())];
-        // A question of several clauses, or one that ends in a note, runs badly into a final 吗 or 呢.
-        let long = question.contains('，') || question.ends_with('）');
-        let turn = match turn {
-            "能告诉我{}吗？" | "{}呢？" if long => "{}？",
-            "你知道{}吗？" | "帮我看看{}呗。" if long => "帮我看看，{}？",
-            "给我查查{}吧。" if long => "给我查查，{}？",
-            other => other,
+        // A question of several clauses, or one that opens with where to look, stands on its own.
+        let opens = OPENINGS.iter().any(|opening| question.starts_with(opening));
+        let apart = opens || question.contains('，') || question.ends_with('）');
+        let turn = match (apart, self.style.register) {
+            (false, _) => turn,
+            (true, Register::Short) => "{}？",
+            (true, Register::Plain) => ["{}？", "请问，{}？", "想问一下，{}？"][self.pick(3)],
+            (true, Register::Polite) => ["请问，{}？", "想请教您，{}？", "麻烦您看一下，{}？"][self.pick(3)],
+            (true, Register::Chatty) => ["{}？", "帮我看看，{}？", "问一下哈，{}？"][self.pick(3)],
         };
         turn.replacen("{}", question, 1)
     }
@@ -131,5 +125,15 @@ impl Teller<'_, '_> {
         };
         let question = self.choose(turns);
         vec![sides, self.question(&question)]
+    }
+}
+
+/// A noun phrase with the unit in which it is wanted.
+pub(super) fn noted(phrase: &str, unit: Option<&str>) -> String {
+    match unit {
+        None => phrase.to_owned(),
+        Some("%") => format!("{phrase}（用百分比表示）"),
+        Some(unit) if phrase.ends_with("天数") && unit == "天" => phrase.to_owned(),
+        Some(unit) => format!("{phrase}（单位：{unit}）"),
     }
 }

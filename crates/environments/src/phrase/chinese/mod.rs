@@ -21,7 +21,7 @@ mod tests;
 pub(crate) use sayable::sayable;
 
 use crate::draw::Draw;
-use crate::question::{Bound, Condition, Entity, Piece, Rows, Scalar, Test, Wish};
+use crate::question::{Bound, Condition, Entity, Operation, Piece, Rows, Scalar, Test, Wish};
 use crate::tables::TableGroup;
 use rows::{Teller, Voice};
 
@@ -40,15 +40,39 @@ enum Register {
     Chatty,
 }
 
+/// How a row's parent is said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum LinkTurn {
+    /// 所属元素
+    Verb,
+    /// 所对应的元素
+    Match,
+    /// 归属的元素
+    Other,
+}
+
+/// How a row is said by its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum PlaceTurn {
+    /// 元素Gold质量最大的同位素
+    Inside,
+    /// 元素Gold的同位素中质量最大的那种
+    That,
+    /// 元素Gold的同位素里质量最大的一种
+    One,
+    /// 元素Gold的同位素里按质量从大到小排第一的那种
+    Sorted,
+}
+
 /// Turns of phrase that stay the same through one request.
 #[derive(Clone, Copy)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a turn of phrase of its own, drawn on its own")]
 struct Style {
     register: Register,
-    /// 登记, 收录, 记录: what is said of rows that are counted.
+    /// 收录, 登记: what is said of rows that are counted.
     recorded: &'static str,
-    /// 所属元素 rather than 所属的元素.
-    tight_links: bool,
+    link: LinkTurn,
+    place: PlaceTurn,
     /// 开尔文 rather than K.
     spelled_units: bool,
     /// 2004年3月12日 rather than 2004-03-12.
@@ -68,8 +92,9 @@ struct Style {
 impl Style {
     const PLAIN: Self = Self {
         register: Register::Plain,
-        recorded: "登记",
-        tight_links: true,
+        recorded: "收录",
+        link: LinkTurn::Verb,
+        place: PlaceTurn::That,
         spelled_units: false,
         written_dates: false,
         own_superlatives: false,
@@ -94,8 +119,14 @@ impl<'a> Chinese<'a> {
         };
         let style = Style {
             register,
-            recorded: ["登记", "收录", "记录"][draw.below(3)],
-            tight_links: draw.percent(50),
+            recorded: ["收录", "登记"][draw.below(2)],
+            link: [LinkTurn::Verb, LinkTurn::Verb, LinkTurn::Match, LinkTurn::Other][draw.below(4)],
+            place: match draw.below(5) {
+                0..2 => PlaceTurn::Inside,
+                2 => PlaceTurn::That,
+                3 => PlaceTurn::One,
+                _ => PlaceTurn::Sorted,
+            },
             spelled_units: draw.percent(40),
             written_dates: draw.percent(65),
             own_superlatives: draw.percent(60),
@@ -181,7 +212,8 @@ impl Teller<'_, '_> {
         let mut sentences = self.introductions(scalar);
         if sentences.is_empty()
             && let Scalar::Computed { operation, a, b } = scalar
-            && (self.weight_of(a) + self.weight_of(b) > LIMIT || self.pick(4) == 3)
+            && (self.weight_of(a) + self.weight_of(b) > LIMIT
+                || (*operation == Operation::Ratio && self.pick(6) == 5))
         {
             sentences.extend(self.two_sides(*operation, a, b));
             return sentences.join("");
@@ -190,7 +222,7 @@ impl Teller<'_, '_> {
             && let Scalar::Converted { to, .. } = scalar
             && self.pick(4) == 3
         {
-            let unit = words::unit(to.symbol, self.style.spelled_units);
+            let unit = words::unit(to.symbol, true);
             sentences.push(match self.pick(4) {
                 0 => format!("我习惯用{unit}。"),
                 1 => format!("我只对{unit}有概念。"),
@@ -224,7 +256,10 @@ impl Teller<'_, '_> {
             && self.pick(10) >= 8
             && !matches!(scalar, Scalar::Converted { .. })
         {
-            sentences.push(self.introduce(first, 0));
+            // A parent sometimes gets the sentence, if something is asked of it.
+            let parent = spine.get(1).filter(|entity| matches!(entity, Entity::Parent { .. }));
+            let subject = parent.filter(|_| self.pick(2) == 1).unwrap_or(first);
+            sentences.push(self.introduce(subject, 0));
         }
         sentences
     }
@@ -238,11 +273,24 @@ impl Teller<'_, '_> {
                 let name = words::name(table.label_of(*row));
                 match self.pick(6) {
                     0 => format!("我在看{phrase}。"),
-                    1 => format!("手头这{}{noun}是{name}。", table.classifier_zh),
+                    1 => format!("这次要查的{noun}是{name}。"),
                     2 => format!("说的是{phrase}。"),
                     3 => format!("有人跟我提到了{phrase}。"),
-                    4 => format!("资料里出现了{phrase}。"),
+                    4 => format!("资料里提到了{phrase}。"),
                     _ => format!("我关心的{noun}是{name}。"),
+                }
+            }
+            (0, Entity::Parent { link, of }) if self.pick(3) == 2 => {
+                let base = self.entity(of);
+                let class = &table.classifier_zh;
+                match words::relation(self.group, &self.group.links[*link]) {
+                    words::Relation::Belongs { verb: "属", noun } => {
+                        format!("{base}属于某{class}{noun}。")
+                    }
+                    words::Relation::Belongs { verb: "在", noun } => {
+                        format!("{base}位于某{class}{noun}。")
+                    }
+                    words::Relation::Belongs { .. } | words::Relation::Role(_) => format!("我在看{phrase}。"),
                 }
             }
             (0, Entity::Parent { .. } | Entity::Ranked { .. }) => match self.pick(5) {
@@ -259,7 +307,7 @@ impl Teller<'_, '_> {
             },
         };
         let alias = match self.style.pronoun {
-            0 if earlier == 0 => "它".to_owned(),
+            0 if earlier == 0 && !sentence.contains('某') => "它".to_owned(),
             1 if self.style.register != Register::Short => format!("这{}{noun}", table.classifier_zh),
             _ => format!("该{noun}"),
         };

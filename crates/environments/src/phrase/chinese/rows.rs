@@ -5,8 +5,8 @@
 //! said by verbs (所属, 属于, 以…为…) where a clause follows. Rows that a sentence before has introduced are called by
 //! what they were introduced as. Which sentence that is, and how deep a phrase may get, is decided elsewhere.
 
-use super::Style;
 use super::words::{self, Relation, Scale};
+use super::{LinkTurn, PlaceTurn, Style};
 use crate::draw::Draw;
 use crate::question::{Bound, Condition, Entity, Rows, Scalar, Test};
 use crate::tables::{Column, Kind, Table, TableGroup};
@@ -98,20 +98,27 @@ impl<'a> Teller<'a, '_> {
             }
             Entity::Parent { link, of } => {
                 let base = self.entity(of);
-                let inner = matches!(**of, Entity::Parent { .. }) || base.is_empty();
-                self.parent(*link, &base, inner)
+                self.parent(*link, &base)
             }
             Entity::Ranked { rows, by, largest, rank } => self.ranked(rows, *by, *largest, *rank),
         }
     }
 
-    fn parent(&mut self, link: usize, base: &str, tight: bool) -> String {
-        match words::relation(self.group, &self.group.links[link]) {
-            Relation::Belongs { verb, noun } if tight || self.style.tight_links => {
+    fn parent(&mut self, link: usize, base: &str) -> String {
+        let turn = if base.is_empty() { LinkTurn::Verb } else { self.style.link };
+        match (words::relation(self.group, &self.group.links[link]), turn) {
+            (Relation::Belongs { verb: "属", noun }, LinkTurn::Match) => format!("{base}所对应的{noun}"),
+            (Relation::Belongs { verb: "属", noun }, LinkTurn::Other) => format!("{base}归属的{noun}"),
+            (Relation::Belongs { verb: "在", noun }, LinkTurn::Other) => format!("{base}所处的{noun}"),
+            (Relation::Belongs { verb, noun }, LinkTurn::Verb | LinkTurn::Match | LinkTurn::Other) => {
                 format!("{base}所{verb}{noun}")
             }
-            Relation::Belongs { verb, noun } => format!("{base}所{verb}的{noun}"),
-            Relation::Role(role) => genitive(base, role),
+            (Relation::Role(role), LinkTurn::Match) if !base.ends_with(words::is_han) => {
+                format!("{base}{role}")
+            }
+            (Relation::Role(role), LinkTurn::Verb | LinkTurn::Match | LinkTurn::Other) => {
+                genitive(base, role)
+            }
         }
     }
 
@@ -124,14 +131,33 @@ impl<'a> Teller<'a, '_> {
         let simple = modifiers.clauses.is_empty();
         match &modifiers.owner {
             None if simple => format!("{place}的{noun}"),
-            Some(owner) if simple && owner.plain && (owner.base.is_empty() || self.style.tight_links) => {
+            Some(owner)
+                if simple
+                    && owner.plain
+                    && (owner.base.is_empty() || self.style.place == PlaceTurn::Inside) =>
+            {
                 format!("{}{place}的{noun}", owner.base)
             }
             Some(_) | None => {
-                let rows = self.joined(rows, modifiers);
-                format!("{rows}中{place}的那{}", table.classifier_zh)
+                let all = self.joined(rows, modifiers);
+                let class = &table.classifier_zh;
+                match self.style.place {
+                    PlaceTurn::Inside | PlaceTurn::That => format!("{all}中{place}的那{class}"),
+                    PlaceTurn::One => format!("{all}里{place}的一{class}"),
+                    PlaceTurn::Sorted => {
+                        let order = self.order(rows.table, by, largest);
+                        format!("{all}里{order}排第{}的那{class}", words::numeral(rank))
+                    }
+                }
             }
         }
+    }
+
+    /// 按质量从大到小
+    pub(super) fn order(&self, table: usize, by: usize, largest: bool) -> String {
+        let column = self.column(table, by);
+        let scale = words::scale(column);
+        format!("按{}从{}到{}", words::column_noun(column), scale.word(largest), scale.word(!largest))
     }
 
     /// 质量最大, 质量第二大, 最重.
@@ -145,14 +171,14 @@ impl<'a> Teller<'a, '_> {
             return if rank == 1 {
                 word.to_owned()
             } else {
-                format!("{}{}", words::ordinal(rank), word.trim_start_matches('最'))
+                format!("第{}{}", words::numeral(rank), word.trim_start_matches('最'))
             };
         }
         let adjective = words::scale(column).word(largest);
         let noun = words::column_noun(column);
         match rank {
             1 => format!("{noun}最{adjective}"),
-            _ => format!("{noun}{}{adjective}", words::ordinal(rank)),
+            _ => format!("{noun}第{}{adjective}", words::numeral(rank)),
         }
     }
 
@@ -204,8 +230,9 @@ impl<'a> Teller<'a, '_> {
             Relation::Role(role) => {
                 let bare = self.bare(entity, &base);
                 let clause = match self.style.role_clause {
-                    0 => format!("{role}为{bare}"),
-                    1 => format!("{role}是{bare}"),
+                    // 为 and 是 want a full noun behind them.
+                    0 if bare.chars().count() > 1 => format!("{role}为{bare}"),
+                    1 if bare.chars().count() > 1 => format!("{role}是{bare}"),
                     _ => format!("以{bare}为{role}"),
                 };
                 Owner { base, clause, plain: false }
@@ -217,7 +244,7 @@ impl<'a> Teller<'a, '_> {
     fn bare(&self, entity: &Entity, base: &str) -> String {
         match entity {
             Entity::Named { table, row } if self.alias(entity).is_none() => {
-                words::name(self.table(*table).label_of(*row))
+                words::bare(self.table(*table), self.table(*table).label_of(*row))
             }
             Entity::Named { .. } | Entity::Parent { .. } | Entity::Ranked { .. } if base.is_empty() => {
                 "其".to_owned()

@@ -49,8 +49,10 @@ impl<'a> Teller<'a, '_> {
             format!("论{measure}，{topic}哪{class}{more}"),
             format!("比较一下{}，哪{class}{more}", glued(topic, measure)),
             format!("{topic}当中，{measure}{more}的是哪{class}"),
-            format!("{topic}，哪{class}{measure}{more}"),
         ];
+        if !measure.contains('的') && !measure.starts_with('所') {
+            turns.push(format!("{topic}，哪{class}{measure}{more}"));
+        }
         if lead.is_empty() {
             turns.push(format!("{measure}{more}的是{noun}{}", names.join("还是")));
             turns.push(format!("按{measure}比，{noun}{}哪{class}{more}", listed(names)));
@@ -117,13 +119,13 @@ impl<'a> Teller<'a, '_> {
                 Fold::Sum => vec![
                     format!("{topic}加起来{recorded}了多少{class}{rows}"),
                     format!("{topic}一共{recorded}了多少{class}{rows}"),
-                    format!("{}合计有多少{class}，按{recorded}的算", glued(topic, &rows)),
+                    format!("{}合计{recorded}了多少{class}", glued(topic, &rows)),
                     format!("把{topic}算在一起，{recorded}的{rows}有多少{class}"),
                     format!("{topic}总共能查到多少{class}{rows}"),
                     format!("{recorded}的{rows}，{topic}合起来有多少{class}"),
                 ],
                 Fold::Difference => vec![
-                    format!("{}数量相差多少{class}，按{recorded}的算", glued(topic, &rows)),
+                    format!("{}，{recorded}的数量相差多少{class}", glued(topic, &rows)),
                     format!("{topic}{recorded}的{rows}相差多少{class}"),
                     format!("{recorded}的{rows}，{topic}之间差多少{class}"),
                     format!("论{recorded}的{rows}，{topic}差了多少{class}"),
@@ -198,7 +200,7 @@ impl<'a> Teller<'a, '_> {
                 vec![
                     format!("{topic}分别{recorded}了多少{class}{rows}"),
                     format!("{topic}各{recorded}了多少{class}{rows}"),
-                    format!("{}各有多少{class}，按{recorded}的算", glued(topic, &rows)),
+                    format!("{}各{recorded}了多少{class}", glued(topic, &rows)),
                     format!("{topic}在记录里各有多少{class}{rows}"),
                     format!("{recorded}的{rows}，{topic}各有多少{class}"),
                     format!("{topic}分别能查到多少{class}{rows}"),
@@ -335,9 +337,9 @@ impl<'a> Teller<'a, '_> {
         let recorded = self.style.recorded;
         let mut turns = vec![
             format!("{all}有哪些"),
-            format!("{all}都叫什么名称"),
+            format!("{all}都叫什么"),
             format!("{recorded}的{all}有哪些"),
-            format!("在我们的记录里，{all}包括哪些"),
+            format!("我们的记录里有哪些{}", all.trim_start_matches("所有")),
             format!("{all}都是哪几{class}"),
         ];
         if scope.clauses.is_empty() {
@@ -363,6 +365,9 @@ impl<'a> Teller<'a, '_> {
     pub(super) fn common(&mut self, a: &Rows, b: &Rows) -> String {
         let table = self.table(a.table);
         let (class, noun) = (table.classifier_zh.clone(), words::noun(table));
+        if let (true, Some(_)) = (a.of == b.of, &a.of) {
+            return self.common_of_one(a, b);
+        }
         let (first, second) = (self.rows(a), self.rows(b));
         let (one, two) = (self.predicate(a), self.predicate(b));
         let turns = vec![
@@ -370,9 +375,27 @@ impl<'a> Teller<'a, '_> {
             format!("哪些{noun}既{one}，又{two}"),
             format!("{first}当中，哪些同时{two}"),
             format!("{first}和{second}，两边都有的是哪些{noun}"),
-            format!("同时算得上{first}和{second}的有哪几{class}"),
+            format!("{first}与{second}的交集里有哪几{class}"),
             format!("{first}里，哪几{class}也在{second}之列"),
             format!("哪些{noun}{one}，同时也{two}"),
+        ];
+        let question = self.choose(turns);
+        self.question(&question)
+    }
+
+    /// The same where both lists are of one row, which is said once.
+    fn common_of_one(&mut self, a: &Rows, b: &Rows) -> String {
+        let place = self.rows(&Rows { conditions: Vec::new(), ..a.clone() });
+        let class = self.table(a.table).classifier_zh.clone();
+        let one = self.predicate(&Rows { of: None, ..a.clone() });
+        let two = self.predicate(&Rows { of: None, ..b.clone() });
+        let turns = vec![
+            format!("{place}里，既{one}、又{two}的有哪些"),
+            format!("{place}中，哪些既{one}，又{two}"),
+            format!("{place}当中，{one}、同时也{two}的有哪些"),
+            format!("{place}里，哪几{class}{one}，同时{two}"),
+            format!("{place}中，同时{one}和{two}的都叫什么"),
+            format!("在{place}里，{one}的当中有哪些还{two}"),
         ];
         let question = self.choose(turns);
         self.question(&question)

@@ -31,7 +31,8 @@ impl<'a> Teller<'a, '_> {
             }
             Scalar::Name { of } => {
                 let entity = self.entity(of);
-                genitive(&entity, "名称")
+                let label = words::label_noun(self.table(of.table(&self.group.links)));
+                genitive(&entity, label)
             }
             Scalar::Count { rows } => {
                 let rows = self.rows(rows);
@@ -44,11 +45,14 @@ impl<'a> Teller<'a, '_> {
             }
             Scalar::Converted { of, .. } => self.value(of),
             Scalar::Computed { operation, a, b } => {
+                if let (Operation::Percent, Some((whole, part))) = (operation, self.part_of(a, b)) {
+                    return format!("{part}在{whole}中的占比");
+                }
                 let (a, b) = (self.value(a), self.value(b));
                 match operation {
                     Operation::Difference => format!("{a}与{b}之差"),
                     Operation::Ratio => format!("{a}与{b}的比值（前者除以后者）"),
-                    Operation::Percent => format!("{a}相当于{b}的百分比"),
+                    Operation::Percent => format!("{a}相当于{b}的百分数"),
                     Operation::Days => format!("{a}与{b}相隔的天数"),
                 }
             }
@@ -75,7 +79,7 @@ impl<'a> Teller<'a, '_> {
         match scalar {
             Scalar::Field { of, column } => self.unit(self.column(of.table(&self.group.links), *column)),
             Scalar::Aggregate { rows, column, .. } => self.unit(self.column(rows.table, *column)),
-            Scalar::Converted { to, .. } => Some(words::unit(to.symbol, self.style.spelled_units)),
+            Scalar::Converted { to, .. } => Some(words::unit(to.symbol, true)),
             Scalar::Computed { operation: Operation::Difference, a, .. } => match &**a {
                 Scalar::Field { of, column }
                     if words::is_year(self.column(of.table(&self.group.links), *column)) =>
@@ -118,7 +122,7 @@ impl<'a> Teller<'a, '_> {
             Scalar::Count { rows } => self.count(rows),
             Scalar::Aggregate { rows, statistic, column } => self.aggregate(rows, *statistic, *column),
             Scalar::Converted { of, to, .. } => {
-                let spelled = words::unit(to.symbol, self.style.spelled_units);
+                let spelled = words::unit(to.symbol, true);
                 self.converted(of, &spelled)
             }
             Scalar::Computed { operation, a, b } => self.computed(*operation, a, b),
@@ -140,7 +144,9 @@ impl<'a> Teller<'a, '_> {
         match column.kind {
             Kind::Integer | Kind::Real if !words::is_year(column) => {
                 let much = words::much(unit.as_deref());
-                questions.push(format!("{phrase}有{much}"));
+                if unit.as_deref().is_some_and(|unit| unit.starts_with(words::is_han)) {
+                    questions.push(format!("{phrase}有{much}"));
+                }
                 questions.push(format!("{phrase}记录的是{much}"));
                 questions.push(format!("{phrase}具体{asks}"));
                 questions.push(format!("{topic}{noun}{asks}"));
@@ -153,6 +159,18 @@ impl<'a> Teller<'a, '_> {
                 questions.push(format!("{phrase}具体{asks}"));
                 questions.push(format!("{phrase}记的{asks}"));
                 questions.push(format!("{topic}{noun}{asks}"));
+            }
+        }
+        if let Entity::Parent { link, of: child } = of
+            && self.alias(of).is_none()
+            && let Relation::Belongs { verb: verb @ ("属" | "在"), noun: parent } =
+                words::relation(self.group, &self.group.links[*link])
+        {
+            let base = self.entity(child);
+            let class = &self.table(table).classifier_zh;
+            let tie = if verb == "属" { "属于" } else { "位于" };
+            if !base.is_empty() {
+                questions.push(format!("{base}{tie}某{class}{parent}，这{class}{parent}的{noun}{asks}"));
             }
         }
         // A column that has phrasings of its own is mostly asked for in them.
@@ -179,9 +197,9 @@ impl<'a> Teller<'a, '_> {
         } else {
             vec![
                 format!("{entity}是否{word}"),
-                format!("{entity}是不是{word}的"),
-                format!("{entity}究竟是不是{word}的"),
-                format!("{entity}在记录里是不是{word}的"),
+                format!("{entity}是不是{word}"),
+                format!("{entity}到底是不是{word}"),
+                format!("{entity}在记录里是否{word}"),
             ]
         };
         Wanted { phrase: None, asks: String::new(), unit: None, questions }
@@ -198,7 +216,7 @@ impl<'a> Teller<'a, '_> {
                 match words::relation(self.group, &self.group.links[*link]) {
                     Relation::Belongs { verb: "属", noun } => {
                         questions.push(format!("{base}属于哪{classifier}{noun}"));
-                        questions.push(format!("{base}归在哪{classifier}{noun}下面"));
+                        questions.push(format!("{base}归属哪{classifier}{noun}"));
                         questions.push(format!("{base}所属的{noun}是哪{classifier}"));
                         questions.push(format!("{base}所属的{noun}叫什么"));
                         questions.push(format!("{base}对应的是哪{classifier}{noun}"));
@@ -233,7 +251,9 @@ impl<'a> Teller<'a, '_> {
                 questions.push(format!("{within}，{place}的是哪{classifier}"));
                 questions.push(format!("{within}，{place}的那{classifier}叫什么"));
                 questions.push(format!("{within}，哪{classifier}{place}"));
-                questions.push(format!("{within}，{place}的要数哪{classifier}"));
+                if *rank == 1 {
+                    questions.push(format!("{within}，{place}的要数哪{classifier}"));
+                }
                 let column = self.column(rows.table, *by);
                 let (from, to) = if *largest { (true, false) } else { (false, true) };
                 let scale = words::scale(column);
@@ -246,14 +266,14 @@ impl<'a> Teller<'a, '_> {
                     if *rank == 1 {
                         "排在最前面".to_owned()
                     } else {
-                        format!("排{}", words::ordinal(*rank))
+                        format!("排第{}", words::numeral(*rank))
                     },
                 ));
             }
             Entity::Named { .. } => {}
         }
         let entity = self.entity(of);
-        let phrase = genitive(&entity, "名称");
+        let phrase = genitive(&entity, words::label_noun(self.table(of.table(&self.group.links))));
         questions.push(format!("{phrase}是什么"));
         Wanted { phrase: Some(phrase), asks: "是什么".to_owned(), unit: None, questions }
     }
@@ -276,13 +296,20 @@ impl<'a> Teller<'a, '_> {
             format!("系统里{recorded}的{phrase}有多少{classifier}"),
             format!("在我们的记录里，{phrase}共有多少{classifier}"),
             format!("{phrase}能查到多少{classifier}"),
-            format!("{phrase}有多少{classifier}，按{recorded}的算"),
+            format!("{phrase}在系统里有多少{classifier}"),
         ];
         if clauses.is_empty() {
             questions.push(format!("{place}总共{recorded}了多少{classifier}"));
+            if let Some(short) = self.owned_count(rows) {
+                questions.push(short);
+            }
         } else {
-            questions.push(format!("{recorded}的{place}里，{}的有多少{classifier}", clauses.join("、")));
-            questions.push(format!("{place}中，{recorded}为{}的有多少{classifier}", clauses.join("且")));
+            // Where to look comes first, and what is counted is said of it.
+            for joint in ["、", "且"] {
+                questions.push(format!("{place}里，{}的有多少{classifier}记录", clauses.join(joint)));
+                questions.push(format!("{place}中，{}的{recorded}了多少{classifier}", clauses.join(joint)));
+                questions.push(format!("{place}中，{recorded}了多少{classifier}{}的", clauses.join(joint)));
+            }
         }
         Wanted {
             phrase: Some(format!("{phrase}的{recorded}数量")),
@@ -290,6 +317,19 @@ impl<'a> Teller<'a, '_> {
             unit: None,
             questions,
         }
+    }
+
+    /// 元素Gold有多少种放射性同位素记录在案
+    fn owned_count(&mut self, rows: &Rows) -> Option<String> {
+        let (link, owner) = rows.of.as_ref()?;
+        let Relation::Belongs { .. } = words::relation(self.group, &self.group.links[*link]) else {
+            return None;
+        };
+        let base = self.entity(owner);
+        self.introduced.push((owner.clone(), String::new()));
+        let bare = self.rows(rows);
+        self.introduced.pop();
+        Some(format!("{base}有多少{}{bare}记录在案", self.table(rows.table).classifier_zh))
     }
 
     fn aggregate(&mut self, rows: &Rows, statistic: Statistic, at: usize) -> Wanted {
@@ -304,6 +344,14 @@ impl<'a> Teller<'a, '_> {
         let phrase = format!("{whole}的{}", self.statistic(statistic, column));
         let scale = words::scale(column);
         let mut questions = vec![format!("{phrase}{asks}")];
+        let statistic_word = self.statistic(statistic, column);
+        let Scope { place, clauses } = self.scope(rows);
+        if !clauses.is_empty() {
+            let clauses = clauses.join("、");
+            questions.push(format!("{place}里，{clauses}的，{statistic_word}{asks}"));
+            questions.push(format!("{place}中，只算{clauses}的，{statistic_word}{asks}"));
+            questions.push(format!("只看{place}里{clauses}的，{statistic_word}{asks}"));
+        }
         match statistic {
             Statistic::Sum => {
                 questions.push(format!("{whole}的{noun}加起来是{much}"));
@@ -355,6 +403,9 @@ impl<'a> Teller<'a, '_> {
         let (unit, asks) = (self.unit_of(&whole), self.asks(&whole));
         let much = words::much(unit.as_deref());
         let (first, second) = (self.value(a), self.value(b));
+        if let Some(wanted) = self.same_column(operation, a, b) {
+            return wanted;
+        }
         let mut questions = Vec::new();
         match operation {
             Operation::Difference => {
@@ -401,8 +452,52 @@ impl<'a> Teller<'a, '_> {
         Wanted { phrase, asks, unit, questions }
     }
 
-    /// A part of a whole: rows counted among rows of which they are some.
-    fn share(&mut self, a: &Scalar, b: &Scalar) -> Option<Vec<String>> {
+    /// Two rows held against each other in one column: the column is said once.
+    fn same_column(&mut self, operation: Operation, a: &Scalar, b: &Scalar) -> Option<Wanted> {
+        let (Scalar::Field { of: left, column }, Scalar::Field { of: right, column: other }) = (a, b) else {
+            return None;
+        };
+        let table = left.table(&self.group.links);
+        if (table, column) != (right.table(&self.group.links), other) {
+            return None;
+        }
+        let noun = words::column_noun(self.column(table, *column));
+        let (left, right) = (self.entity(left), self.entity(right));
+        let both = format!("{left}和{right}的{noun}");
+        let whole = Scalar::Computed { operation, a: Box::new(a.clone()), b: Box::new(b.clone()) };
+        let unit = self.unit_of(&whole);
+        let much = words::much(unit.as_deref());
+        let (phrase, questions) = match operation {
+            Operation::Difference => (
+                format!("{both}之差"),
+                vec![
+                    format!("{both}相差{much}"),
+                    format!("{both}之间差{much}"),
+                    format!("{left}与{right}，{noun}相差{much}"),
+                    format!("{left}的{noun}跟{right}差了{much}"),
+                    format!("拿{left}和{right}相比，{noun}差了{much}"),
+                    format!("论{noun}，{left}和{right}差多少{}", unit.as_deref().unwrap_or_default()),
+                ],
+            ),
+            Operation::Days => (
+                format!("{both}相隔的天数"),
+                vec![
+                    format!("{both}相隔多少天"),
+                    format!("{both}之间隔了多少天"),
+                    format!("{left}与{right}，{noun}前后差了多少天"),
+                    format!("{left}的{noun}跟{right}相差多少天"),
+                    format!("从{noun}看，{left}和{right}隔了多少天"),
+                    format!("{both}中间有多少天"),
+                ],
+            ),
+            Operation::Ratio | Operation::Percent => return None,
+        };
+        let asks = self.asks(&whole);
+        Some(Wanted { phrase: Some(phrase), asks, unit, questions })
+    }
+
+    /// The whole and the part, where rows are counted among rows of which they are some.
+    fn part_of(&mut self, a: &Scalar, b: &Scalar) -> Option<(String, String)> {
         let (Scalar::Count { rows: part }, Scalar::Count { rows: whole }) = (a, b) else { return None };
         let inside = part.table == whole.table
             && part.of == whole.of
@@ -411,14 +506,14 @@ impl<'a> Teller<'a, '_> {
         if !inside {
             return None;
         }
-        let conditions = part
-            .conditions
-            .iter()
-            .filter(|condition| !whole.conditions.contains(condition))
-            .cloned()
-            .collect();
-        let extra = Rows { table: part.table, of: None, conditions };
-        let (whole, extra) = (self.rows(whole), self.rows(&extra));
+        let added = part.conditions.iter().filter(|condition| !whole.conditions.contains(condition));
+        let extra = Rows { table: part.table, of: None, conditions: added.cloned().collect() };
+        Some((self.rows(whole), self.rows(&extra)))
+    }
+
+    /// Questions for a share.
+    fn share(&mut self, a: &Scalar, b: &Scalar) -> Option<Vec<String>> {
+        let (whole, extra) = self.part_of(a, b)?;
         let recorded = self.style.recorded;
         Some(vec![
             format!("{recorded}的{whole}中，{extra}占百分之多少"),

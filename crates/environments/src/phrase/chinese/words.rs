@@ -89,11 +89,25 @@ pub(super) fn name(label: &str) -> String {
     if phrase || han { format!("“{label}”") } else { label.to_owned() }
 }
 
+/// Whether a name says its own noun: 首都机场, 四川省.
+fn says_itself(table: &Table, label: &str) -> bool {
+    label.chars().any(is_han) && noun(table).chars().next_back() == label.chars().next_back()
+}
+
+/// A row's name where its noun was just said.
+pub(super) fn bare(table: &Table, label: &str) -> String {
+    if says_itself(table, label) { label.to_owned() } else { name(label) }
+}
+
+/// What the names of a table's rows are called: 名称, 航班号.
+pub(super) fn label_noun(table: &Table) -> &str {
+    let own = table.label.and_then(|label| table.columns[label].zh.as_deref());
+    own.filter(|own| *own != noun(table)).unwrap_or("名称")
+}
+
 /// A row's noun with its name: 同位素Au-198, 国家“New Zealand”, and plain 首都机场 where the name says the noun itself.
 pub(super) fn named(table: &Table, label: &str) -> String {
-    let noun = noun(table);
-    let says_itself = label.chars().any(is_han) && noun.chars().next_back() == label.chars().next_back();
-    if says_itself { label.to_owned() } else { format!("{noun}{}", name(label)) }
+    if says_itself(table, label) { label.to_owned() } else { format!("{}{}", noun(table), name(label)) }
 }
 
 /// A unit as Chinese readers write it; `spelled` prefers 开尔文 to K where both are usual.
@@ -196,10 +210,10 @@ pub(super) fn scale(column: &Column) -> Scale {
     found.map_or(Scale::SIZE, |(_, scale)| *scale)
 }
 
-/// The n-th, as it stands before an adjective.
-pub(super) fn ordinal(rank: usize) -> String {
+/// 二 for 2.
+pub(super) fn numeral(rank: usize) -> String {
     const NUMERALS: [&str; 11] = ["零", "一", "二", "三", "四", "五", "六", "七", "八", "九", "十"];
-    NUMERALS.get(rank).map_or_else(|| format!("第{rank}"), |numeral| format!("第{numeral}"))
+    NUMERALS.get(rank).map_or_else(|| rank.to_string(), |numeral| (*numeral).to_owned())
 }
 
 /// 两, 三, 四: how many things were named.
