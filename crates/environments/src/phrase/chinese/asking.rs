@@ -3,8 +3,6 @@
 use super::Register;
 use super::rows::Teller;
 use super::value::Wanted;
-use super::words;
-use crate::question::{Operation, Scalar};
 
 /// How questions open that say first where to look or how.
 const OPENINGS: [&str; 13] =
@@ -59,10 +57,7 @@ impl Teller<'_, '_> {
             ],
         };
         let turn = turns[self.pick(turns.len())];
-        // A question of several clauses, or one that opens with where to look, stands on its own.
-        let opens = OPENINGS.iter().any(|opening| question.starts_with(opening));
-        let apart = opens || question.contains('，') || question.ends_with('）');
-        let turn = match (apart, self.style.register) {
+        let turn = match (stands_apart(question), self.style.register) {
             (false, _) => turn,
             (true, Register::Short) => "{}？",
             (true, Register::Plain) => ["{}？", "请问，{}？", "想问一下，{}？"][self.pick(3)],
@@ -101,31 +96,12 @@ impl Teller<'_, '_> {
         let turn = turns[self.pick(turns.len())];
         turn.replacen("{}", phrase, 1)
     }
+}
 
-    /// Two long values, each in a clause of its own, and then what is made of them.
-    pub(super) fn two_sides(&mut self, operation: Operation, a: &Scalar, b: &Scalar) -> Vec<String> {
-        let (first, second) = (self.value(a), self.value(b));
-        let sides = match self.pick(4) {
-            0 => format!("一边是{first}，另一边是{second}。"),
-            1 => format!("我手上有两项要放在一起看：{first}，以及{second}。"),
-            2 => format!("要比的是{first}和{second}。"),
-            _ => format!("这里有两项数据，前一项是{first}，后一项是{second}。"),
-        };
-        let whole = Scalar::Computed { operation, a: Box::new(a.clone()), b: Box::new(b.clone()) };
-        let much = words::much(self.unit_of(&whole).as_deref());
-        let turns: Vec<String> = match operation {
-            Operation::Difference => vec![format!("两者相差{much}"), format!("这两个数差了{much}")],
-            Operation::Ratio => {
-                vec!["前者是后者的多少倍".to_owned(), "用前者除以后者，得数是多少".to_owned()]
-            }
-            Operation::Percent => {
-                vec!["前者相当于后者的百分之多少".to_owned(), "前者是后者的百分之几".to_owned()]
-            }
-            Operation::Days => vec!["两者相隔多少天".to_owned(), "中间隔了多少天".to_owned()],
-        };
-        let question = self.choose(turns);
-        vec![sides, self.question(&question)]
-    }
+/// Whether a question has several clauses, or opens with where to look, so that it fits into no other sentence.
+pub(super) fn stands_apart(question: &str) -> bool {
+    let opens = OPENINGS.iter().any(|opening| question.starts_with(opening));
+    opens || question.contains('，') || question.ends_with('）')
 }
 
 /// A noun phrase with the unit in which it is wanted.

@@ -8,7 +8,9 @@
 //! It reads the tables' Chinese words; [`sayable`] tells whether they suffice for a wish.
 
 mod asking;
+mod computed;
 mod frame;
+mod lists;
 mod rows;
 mod sayable;
 mod several;
@@ -270,7 +272,7 @@ impl Teller<'_, '_> {
         let noun = words::noun(table);
         let sentence = match (earlier, entity) {
             (0, Entity::Named { row, .. }) => {
-                let name = words::name(table.label_of(*row));
+                let name = words::bare(table, table.label_of(*row));
                 match self.pick(6) {
                     0 => format!("我在看{phrase}。"),
                     1 => format!("这次要查的{noun}是{name}。"),

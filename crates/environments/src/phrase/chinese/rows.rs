@@ -142,11 +142,14 @@ impl<'a> Teller<'a, '_> {
                 let all = self.joined(rows, modifiers);
                 let class = &table.classifier_zh;
                 match self.style.place {
-                    PlaceTurn::Inside | PlaceTurn::That => format!("{all}中{place}的那{class}"),
                     PlaceTurn::One => format!("{all}里{place}的一{class}"),
-                    PlaceTurn::Sorted => {
+                    // An order is worth its words only where the place is not the first.
+                    PlaceTurn::Sorted if rank > 1 => {
                         let order = self.order(rows.table, by, largest);
                         format!("{all}里{order}排第{}的那{class}", words::numeral(rank))
+                    }
+                    PlaceTurn::Inside | PlaceTurn::That | PlaceTurn::Sorted => {
+                        format!("{all}中{place}的那{class}")
                     }
                 }
             }
@@ -316,8 +319,7 @@ impl<'a> Teller<'a, '_> {
         match &condition.test {
             Test::Is(cell) => {
                 let value = self.said(column, cell);
-                let turn = self.pick(2);
-                format!("{noun}{}{value}", ["为", "是"][turn])
+                format!("{noun}为{value}")
             }
             Test::AtLeast(Bound::Said(cell)) => {
                 let value = self.said(column, cell);

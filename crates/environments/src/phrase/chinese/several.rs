@@ -35,9 +35,17 @@ impl<'a> Teller<'a, '_> {
         let more = format!("{degree}{adjective}");
         let Some(branches) = self.branches(of) else {
             let values: Vec<String> = of.iter().map(|scalar| self.value(scalar)).collect();
-            let question = format!("{}当中，{more}的是哪个", listed(&values));
+            let turns = vec![
+                format!("{}当中，{more}的是哪个", listed(&values)),
+                format!("{}，哪个{more}", values.join("、")),
+                format!("{}，{more}的是哪一项", values.join("和")),
+            ];
+            let question = self.choose(turns);
             return self.question(&question);
         };
+        if branches.measure.contains('其') {
+            return self.which_by_role(&branches, adjective, &more);
+        }
         let Branches { lead, topic, measure, names, table, scalar, .. } = &branches;
         let table = self.table(*table);
         let (class, noun) = (table.classifier_zh.as_str(), words::noun(table));
@@ -51,7 +59,7 @@ impl<'a> Teller<'a, '_> {
             format!("{topic}当中，{measure}{more}的是哪{class}"),
         ];
         if !measure.contains('的') && !measure.starts_with('所') {
-            turns.push(format!("{topic}，哪{class}{measure}{more}"));
+            turns.push(format!("{topic}中，哪{class}{measure}{more}"));
         }
         if lead.is_empty() {
             turns.push(format!("{measure}{more}的是{noun}{}", names.join("还是")));
@@ -63,6 +71,30 @@ impl<'a> Teller<'a, '_> {
         }
         let question = self.choose(turns);
         format!("{lead}{}", self.question(&question))
+    }
+
+    /// 以哪座机场为始发机场的航班更多，首都机场还是双流机场: the same where the rows are tied by a role, which has no
+    /// short form without its owner.
+    fn which_by_role(&mut self, branches: &Branches, adjective: &str, more: &str) -> String {
+        let which = format!("哪{}", words::counted(self.table(branches.table)));
+        let asked = clipped(&self.value_of(branches, &which), adjective);
+        let names = &branches.names;
+        let turns = vec![
+            format!("{asked}{more}，{}", names.join("还是")),
+            format!("{}，{asked}{more}", listed(names)),
+            format!("{}相比，{asked}{more}", listed(names)),
+            format!("{}当中，{asked}{more}", names.join("、")),
+        ];
+        let question = self.choose(turns);
+        self.question(&question)
+    }
+
+    /// The value of the first branch, with its start called something else.
+    fn value_of(&mut self, branches: &Branches, start: &str) -> String {
+        self.introduced.push((branches.start.clone(), start.to_owned()));
+        let value = self.value(branches.scalar);
+        self.introduced.pop();
+        value
     }
 
     /// 重 for a column whose largest row is 最重的.
@@ -78,14 +110,8 @@ impl<'a> Teller<'a, '_> {
         let unit = of.first().and_then(|first| self.folded_unit(first, fold));
         let much = words::much(unit.as_deref());
         let count = of.len();
-        let Some(branches) = self.branches(of) else {
-            let values: Vec<String> = of.iter().map(|scalar| self.value(scalar)).collect();
-            let question = match fold {
-                Fold::Sum => format!("{}加起来是{much}", listed(&values)),
-                Fold::Difference => format!("{}相差{much}", listed(&values)),
-            };
-            return self.question(&question);
-        };
+        let branches = self.branches(of).filter(|branches| !branches.measure.contains('其'));
+        let Some(branches) = branches else { return self.fold_apart(of, fold, &much) };
         let Branches { lead, topic, measure, scalar, .. } = &branches;
         let both = glued(topic, measure);
         let (mut turns, phrase) = match fold {
@@ -143,6 +169,26 @@ impl<'a> Teller<'a, '_> {
         format!("{lead}{sentence}")
     }
 
+    /// A sum or a difference of values that are said in full.
+    fn fold_apart(&mut self, of: &[Scalar], fold: Fold, much: &str) -> String {
+        let values: Vec<String> = of.iter().map(|scalar| self.value(scalar)).collect();
+        let (all, row) = (listed(&values), values.join("、"));
+        let turns = match fold {
+            Fold::Sum => vec![
+                format!("{all}加起来是{much}"),
+                format!("{all}合计{much}"),
+                format!("把{row}加在一起，是{much}"),
+            ],
+            Fold::Difference => vec![
+                format!("{all}相差{much}"),
+                format!("{all}之间差{much}"),
+                format!("{}，两者相差{much}", values.join("与")),
+            ],
+        };
+        let question = self.choose(turns);
+        self.question(&question)
+    }
+
     /// The rows that are counted, without their owner.
     fn counted_rows(&mut self, branches: &Branches, rows: &Rows) -> String {
         if branches.measure.starts_with("对应的") {
@@ -172,6 +218,9 @@ impl<'a> Teller<'a, '_> {
             return sentence;
         }
         let Some(branches) = self.branches(of) else { return self.apart(of) };
+        if branches.measure.contains('其') {
+            return self.each_by_role(&branches);
+        }
         let Branches { lead, topic, measure, scalar, start, .. } = &branches;
         let both = glued(topic, measure);
         let asks = self.asks(scalar);
@@ -231,172 +280,21 @@ impl<'a> Teller<'a, '_> {
         format!("{lead}{sentence}")
     }
 
-    /// Several columns of one row: 元素Gold的熔点和沸点.
-    fn columns_of_one(&mut self, of: &[Scalar]) -> Option<String> {
-        let fields: Option<Vec<(&Entity, usize)>> = of
-            .iter()
-            .map(|scalar| match scalar {
-                Scalar::Field { of, column } => Some((of, *column)),
-                Scalar::Name { .. }
-                | Scalar::Count { .. }
-                | Scalar::Aggregate { .. }
-                | Scalar::Converted { .. }
-                | Scalar::Computed { .. } => None,
-            })
-            .collect();
-        let fields = fields?;
-        let (entity, _) = *fields.first()?;
-        if fields.iter().any(|(other, _)| *other != entity) {
-            return None;
+    /// 以首都机场和双流机场为始发机场的航班各有多少个: each of several values whose rows are tied by a role.
+    fn each_by_role(&mut self, branches: &Branches) -> String {
+        let topic = listed(&branches.names);
+        let value = self.value_of(branches, &topic);
+        let asks = self.asks(branches.scalar);
+        let mut turns = vec![format!("{value}分别{asks}"), format!("{value}各{asks}")];
+        if let Scalar::Count { rows } = branches.scalar {
+            self.introduced.push((branches.start.clone(), topic));
+            let all = self.rows(rows);
+            self.introduced.pop();
+            let class = &self.table(rows.table).classifier_zh;
+            turns.push(format!("{all}各有多少{class}"));
+            turns.push(format!("{all}分别有多少{class}"));
+            turns.push(format!("{all}分别{}了多少{class}", self.style.recorded));
         }
-        let mut sentences = self.introductions(of.first()?);
-        let owner = self.entity(entity);
-        let nouns: Vec<String> = fields
-            .iter()
-            .map(|(of, column)| {
-                words::column_noun(self.column(of.table(&self.group.links), *column)).to_owned()
-            })
-            .collect();
-        let asks: Vec<String> = of.iter().map(|scalar| self.asks(scalar)).collect();
-        let same = asks.iter().all(|ask| *ask == asks[0]);
-        let all = listed(&nouns);
-        let mut turns = Vec::new();
-        if same {
-            turns.push(format!("{}分别{}", genitive(&owner, &all), asks[0]));
-            turns.push(format!("{}各{}", genitive(&owner, &all), asks[0]));
-            turns.push(format!("{owner}，{all}分别{}", asks[0]));
-        }
-        let clauses: Vec<String> = nouns
-            .iter()
-            .zip(&asks)
-            .enumerate()
-            .map(|(at, (noun, ask))| if at == 0 { format!("{noun}{ask}") } else { format!("{noun}又{ask}") })
-            .collect();
-        turns.push(genitive(&owner, &clauses.join("，")));
-        turns.push(format!("{owner}，{}", clauses.join("，")));
-        let noted: Vec<String> = of
-            .iter()
-            .zip(&nouns)
-            .map(|(scalar, noun)| {
-                self.unit_of(scalar).map_or_else(|| noun.clone(), |unit| format!("{noun}（{unit}）"))
-            })
-            .collect();
-        sentences.push(if self.pick(10) >= 6 {
-            self.request(&genitive(&owner, &listed(&noted)))
-        } else {
-            let question = self.choose(turns);
-            self.question(&question)
-        });
-        Some(sentences.join(""))
-    }
-
-    /// Two values that have nothing in common.
-    fn apart(&mut self, of: &[Scalar]) -> String {
-        let wanted: Vec<Wanted> = of.iter().map(|scalar| self.wanted(scalar)).collect();
-        let phrases: Option<Vec<String>> = wanted
-            .iter()
-            .map(|one| {
-                let phrase = one.phrase.as_ref()?;
-                Some(
-                    one.unit
-                        .as_ref()
-                        .map_or_else(|| phrase.clone(), |unit| format!("{phrase}（单位：{unit}）")),
-                )
-            })
-            .collect();
-        if let Some(phrases) = phrases
-            && self.pick(10) >= 6
-        {
-            let joined = match self.pick(3) {
-                0 => phrases.join("，还有"),
-                1 => phrases.join("，以及"),
-                _ => phrases.join("和"),
-            };
-            return self.request(&joined);
-        }
-        let mut questions: Vec<String> = Vec::new();
-        for one in wanted {
-            let question = self.choose(one.questions);
-            questions.push(question);
-        }
-        let link = match self.style.register {
-            Register::Polite => "，另外",
-            Register::Short => "，",
-            Register::Plain | Register::Chatty => ["，还有", "，另外"][self.pick(2)],
-        };
-        let joined = questions.join(link);
-        self.question(&joined)
-    }
-
-    /// The names of all of some rows.
-    pub(super) fn names(&mut self, rows: &Rows) -> String {
-        let table = self.table(rows.table);
-        let (class, noun) = (table.classifier_zh.clone(), words::noun(table));
-        let all = self.rows(rows);
-        let scope = self.scope(rows);
-        let recorded = self.style.recorded;
-        let mut turns = vec![
-            format!("{all}有哪些"),
-            format!("{all}都叫什么"),
-            format!("{recorded}的{all}有哪些"),
-            format!("我们的记录里有哪些{}", all.trim_start_matches("所有")),
-            format!("{all}都是哪几{class}"),
-        ];
-        if scope.clauses.is_empty() {
-            turns.push(format!("{}{recorded}了哪些", scope.place));
-        } else {
-            turns.push(format!("{}里，{}的有哪些", scope.place, scope.clauses.join("、")));
-            turns.push(format!("{}中，哪些{}", scope.place, scope.clauses.join("且")));
-        }
-        if self.pick(10) < 6 {
-            let question = self.choose(turns);
-            return self.question(&question);
-        }
-        let phrase = match self.pick(3) {
-            0 => format!("{all}的完整名单"),
-            1 => format!("{recorded}的全部{}的名称", all.trim_start_matches("所有")),
-            _ => format!("每一{class}{}的名称", all.trim_start_matches("所有")),
-        };
-        let _ = noun;
-        self.request(&phrase)
-    }
-
-    /// The names that two lists share.
-    pub(super) fn common(&mut self, a: &Rows, b: &Rows) -> String {
-        let table = self.table(a.table);
-        let (class, noun) = (table.classifier_zh.clone(), words::noun(table));
-        if let (true, Some(_)) = (a.of == b.of, &a.of) {
-            return self.common_of_one(a, b);
-        }
-        let (first, second) = (self.rows(a), self.rows(b));
-        let (one, two) = (self.predicate(a), self.predicate(b));
-        let turns = vec![
-            format!("既{one}、又{two}的{noun}有哪些"),
-            format!("哪些{noun}既{one}，又{two}"),
-            format!("{first}当中，哪些同时{two}"),
-            format!("{first}和{second}，两边都有的是哪些{noun}"),
-            format!("{first}与{second}的交集里有哪几{class}"),
-            format!("{first}里，哪几{class}也在{second}之列"),
-            format!("哪些{noun}{one}，同时也{two}"),
-        ];
-        let question = self.choose(turns);
-        self.question(&question)
-    }
-
-    /// The same where both lists are of one row, which is said once.
-    fn common_of_one(&mut self, a: &Rows, b: &Rows) -> String {
-        let place = self.rows(&Rows { conditions: Vec::new(), ..a.clone() });
-        let class = self.table(a.table).classifier_zh.clone();
-        let one = self.predicate(&Rows { of: None, ..a.clone() });
-        let two = self.predicate(&Rows { of: None, ..b.clone() });
-        let turns = vec![
-            format!("{place}里，既{one}、又{two}的有哪些"),
-            format!("{place}中，哪些既{one}，又{two}"),
-            format!("{place}当中，{one}、同时也{two}的有哪些"),
-            format!("{place}里，哪几{class}{one}，同时{two}"),
-            format!("{place}中，同时{one}和{two}的都叫什么"),
-            format!("在{place}里，{one}的当中有哪些还{two}"),
-        ];
         let question = self.choose(turns);
         self.question(&question)
     }
@@ -420,7 +318,7 @@ impl<'a> Teller<'a, '_> {
         let start = Entity::Named { table, row };
         let names = shapes
             .iter()
-            .map(|(_, names)| words::name(self.table(table).label_of(names[at].1)))
+            .map(|(_, names)| words::bare(self.table(table), self.table(table).label_of(names[at].1)))
             .collect::<Vec<_>>();
         let (lead, topic, measure) = self.topic(scalar, &start, &names);
         Some(Branches { start, scalar, table, names, lead, topic, measure })
@@ -431,7 +329,10 @@ impl<'a> Teller<'a, '_> {
         let table = self.table(start.table(&self.group.links));
         let noun = words::noun(table);
         let class = &table.classifier_zh;
+        let last = noun.chars().next_back().filter(|last| words::is_han(*last)).unwrap_or('\0');
         let full = match self.style.pairing {
+            // A name that says its own noun needs none before it.
+            0 if names.iter().all(|name| name.ends_with(last)) => listed(names),
             0 => format!("{noun}{}", listed(names)),
             1 => format!("{}这{}{class}{noun}", listed(names), words::several(names.len())),
             _ => format!("{}{}{class}{noun}", names.join("、"), words::several(names.len())),
@@ -473,7 +374,7 @@ impl<'a> Teller<'a, '_> {
 }
 
 /// A、B和C
-fn listed(items: &[String]) -> String {
+pub(super) fn listed(items: &[String]) -> String {
     match items.split_last() {
         Some((last, rest)) if !rest.is_empty() => format!("{}和{last}", rest.join("、")),
         Some((last, _)) => last.clone(),

@@ -126,10 +126,14 @@ pub(super) fn unit(symbol: &str, spelled: bool) -> String {
         return fixed.to_owned();
     }
     match units::of_symbol(symbol) {
-        Some(unit) if spelled || is_english_word(symbol) => unit.zh.to_owned(),
+        // A few signs are as usual as their names; of the others people say the name.
+        Some(unit) if spelled || !SIGNS.contains(&symbol) => unit.zh.to_owned(),
         Some(_) | None => symbol.to_owned(),
     }
 }
+
+const SIGNS: [&str; 14] =
+    ["pm", "nm", "K", "°C", "°F", "eV", "kJ", "kWh", "hPa", "kPa", "MPa", "kB", "MB", "GB"];
 
 /// Whether a unit's symbol is a word of English rather than a sign that everybody writes.
 fn is_english_word(symbol: &str) -> bool {
