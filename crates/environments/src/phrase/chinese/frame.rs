@@ -101,9 +101,7 @@ fn background(topic: &Topic, draw: &mut Draw) -> String {
         10 => "报告就差最后一点内容了。".to_owned(),
         11 => format!("我在做一页关于{noun}的幻灯片。"),
         12 => "开会的时候有人问起，当场没人答得上来。".to_owned(),
-        _ => "网上的说法不一，我想以你们的记录为准。"
-            .to_owned()
-            .replace("你们", if *register == Register::Polite { "贵处" } else { "你们" }),
+        _ => "网上的说法不一，我想以系统里的记录为准。".to_owned(),
     }
 }
 
@@ -126,10 +124,8 @@ fn purpose(topic: &Topic, explained: bool, draw: &mut Draw) -> String {
         Register::Plain | Register::Polite | Register::Chatty => {}
     }
     if !explained && draw.percent(30) {
-        return title.map_or_else(
-            || format!("是写{noun}的介绍要用的。"),
-            |title| format!("是写一份{title}的综述要用的。"),
-        );
+        return title
+            .map_or_else(|| format!("这是写{noun}介绍要用的。"), |title| format!("我写{title}的综述要用。"));
     }
     let turns: &[&str] = &[
         "今天下午的报告要用。",
@@ -139,7 +135,7 @@ fn purpose(topic: &Topic, explained: bool, draw: &mut Draw) -> String {
         "不用解释，有结果就行。",
         "我不想只凭印象。",
         "一句话回复就可以。",
-        "手边的印刷版已经过时了，所以要重新查。",
+        "手边的印刷版已经过时了，所以得重新查。",
         "查到之后我会转告提问的人。",
         "十分钟后就要开会了。",
         "就算看着奇怪，也请以系统里的记录为准。",
@@ -153,6 +149,6 @@ fn thanks(register: Register) -> &'static [&'static str] {
         Register::Short => &["谢。", "谢了。"],
         Register::Plain => &["谢谢！", "多谢。", "先谢了。", "辛苦了。"],
         Register::Polite => &["非常感谢！", "谢谢您！", "有劳您了。", "先谢过了。"],
-        Register::Chatty => &["谢啦！", "感谢感谢！", "拜托啦！", "爱你哟！"],
+        Register::Chatty => &["谢啦！", "感谢感谢！", "拜托啦！", "辛苦辛苦！"],
     }
 }

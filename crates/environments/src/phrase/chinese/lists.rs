@@ -1,11 +1,11 @@
 //! Lists: the names of rows, what two lists share, and values that stand side by side without one shape.
 
-use super::Register;
 use super::asking::{noted, stands_apart};
 use super::rows::{Teller, genitive};
 use super::several::listed;
 use super::value::Wanted;
 use super::words;
+use super::{LIMIT, Register};
 use crate::question::{Entity, Rows, Scalar};
 
 impl Teller<'_, '_> {
@@ -115,6 +115,7 @@ impl Teller<'_, '_> {
     pub(super) fn names(&mut self, rows: &Rows) -> String {
         let table = self.table(rows.table);
         let class = table.classifier_zh.clone();
+        let mut sentences = self.introductions(&Scalar::Count { rows: rows.clone() });
         let all = self.rows(rows);
         let scope = self.scope(rows);
         let recorded = self.style.recorded;
@@ -133,14 +134,16 @@ impl Teller<'_, '_> {
         }
         if self.pick(10) < 6 {
             let question = self.choose(turns);
-            return self.question(&question);
+            sentences.push(self.question(&question));
+            return sentences.join("");
         }
         let phrase = match self.pick(3) {
             0 => format!("{all}的完整名单"),
             1 => format!("{recorded}的全部{}的名称", all.trim_start_matches("所有")),
             _ => format!("每一{class}{}的名称", all.trim_start_matches("所有")),
         };
-        self.request(&phrase)
+        sentences.push(self.request(&phrase));
+        sentences.join("")
     }
 
     /// The names that two lists share.
@@ -151,6 +154,20 @@ impl Teller<'_, '_> {
             return self.common_of_one(a, b);
         }
         let (first, second) = (self.rows(a), self.rows(b));
+        if self.weight_of_rows(a) + self.weight_of_rows(b) > LIMIT || self.pick(6) == 5 {
+            let turns = vec![
+                format!("有两份{noun}名单，一份是{first}，另一份是{second}。"),
+                format!("我要对照两份{noun}名单：一份列{first}，另一份列{second}。"),
+            ];
+            let lists = self.choose(turns);
+            let turns = vec![
+                format!("两份里都有的是哪几{class}"),
+                "两份名单重合的有哪些".to_owned(),
+                format!("哪几{class}在两份名单里都出现"),
+            ];
+            let question = self.choose(turns);
+            return format!("{lists}{}", self.question(&question));
+        }
         let (one, two) = (self.predicate(a), self.predicate(b));
         let turns = vec![
             format!("既{one}、又{two}的{noun}有哪些"),
@@ -167,7 +184,9 @@ impl Teller<'_, '_> {
 
     /// The same where both lists are of one row, which is said once.
     fn common_of_one(&mut self, a: &Rows, b: &Rows) -> String {
-        let place = self.rows(&Rows { conditions: Vec::new(), ..a.clone() });
+        let whole = Rows { conditions: Vec::new(), ..a.clone() };
+        let mut sentences = self.introductions(&Scalar::Count { rows: whole.clone() });
+        let place = self.rows(&whole);
         let class = self.table(a.table).classifier_zh.clone();
         let one = self.predicate(&Rows { of: None, ..a.clone() });
         let two = self.predicate(&Rows { of: None, ..b.clone() });
@@ -177,9 +196,10 @@ impl Teller<'_, '_> {
             format!("{place}当中，{one}、同时{two}的有哪些"),
             format!("{place}里，哪几{class}{one}，同时{two}"),
             format!("{place}中，哪些能同时满足{one}和{two}这两条"),
-            format!("{place}里，在{one}的那些当中，哪些{two}"),
+            format!("{place}里，{one}的那些当中，哪些{two}"),
         ];
         let question = self.choose(turns);
-        self.question(&question)
+        sentences.push(self.question(&question));
+        sentences.join("")
     }
 }

@@ -276,7 +276,7 @@ impl Teller<'_, '_> {
                 match self.pick(6) {
                     0 => format!("我在看{phrase}。"),
                     1 => format!("这次要查的{noun}是{name}。"),
-                    2 => format!("说的是{phrase}。"),
+                    2 => format!("我要问的是{phrase}。"),
                     3 => format!("有人跟我提到了{phrase}。"),
                     4 => format!("资料里提到了{phrase}。"),
                     _ => format!("我关心的{noun}是{name}。"),
@@ -297,7 +297,7 @@ impl Teller<'_, '_> {
             }
             (0, Entity::Parent { .. } | Entity::Ranked { .. }) => match self.pick(5) {
                 0 => format!("我在看{phrase}。"),
-                1 => format!("说的是{phrase}。"),
+                1 => format!("我要问的是{phrase}。"),
                 2 => format!("我关心的是{phrase}。"),
                 3 => format!("我手头的资料讲的是{phrase}。"),
                 _ => format!("这次的对象是{phrase}。"),
@@ -308,10 +308,12 @@ impl Teller<'_, '_> {
                 _ => format!("再具体一点，是{phrase}。"),
             },
         };
+        let formal = matches!(self.style.register, Register::Short | Register::Polite);
         let alias = match self.style.pronoun {
+            // After two nouns 它 could be either.
             0 if earlier == 0 && !sentence.contains('某') => "它".to_owned(),
-            1 if self.style.register != Register::Short => format!("这{}{noun}", table.classifier_zh),
-            _ => format!("该{noun}"),
+            2 if formal => format!("该{noun}"),
+            _ => format!("这{}{noun}", table.classifier_zh),
         };
         self.introduced.push((entity.clone(), alias));
         sentence

@@ -110,6 +110,10 @@ impl<'a> Teller<'a, '_> {
             (Relation::Belongs { verb: "属", noun }, LinkTurn::Match) => format!("{base}所对应的{noun}"),
             (Relation::Belongs { verb: "属", noun }, LinkTurn::Other) => format!("{base}归属的{noun}"),
             (Relation::Belongs { verb: "在", noun }, LinkTurn::Other) => format!("{base}所处的{noun}"),
+            (Relation::Belongs { verb: "", noun }, LinkTurn::Verb | LinkTurn::Match) => {
+                format!("{base}对应的{noun}")
+            }
+            (Relation::Belongs { verb: "", noun }, LinkTurn::Other) => format!("{base}所属{noun}"),
             (Relation::Belongs { verb, noun }, LinkTurn::Verb | LinkTurn::Match | LinkTurn::Other) => {
                 format!("{base}所{verb}{noun}")
             }
@@ -226,6 +230,7 @@ impl<'a> Teller<'a, '_> {
                 let clause = match verb {
                     "属" => format!("属于{base}"),
                     "在" => format!("位于{base}"),
+                    "" => format!("{noun}为{}", self.bare(entity, &base)),
                     _ => format!("所{verb}{noun}为{base}"),
                 };
                 Owner { base, clause, plain: true }

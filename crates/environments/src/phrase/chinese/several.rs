@@ -25,6 +25,8 @@ struct Branches<'s> {
     topic: String,
     /// What is asked of each, without owner.
     measure: String,
+    /// Whether the sentence before has gone part of the way: 对应的电荷数.
+    led: bool,
 }
 
 impl<'a> Teller<'a, '_> {
@@ -191,7 +193,7 @@ impl<'a> Teller<'a, '_> {
 
     /// The rows that are counted, without their owner.
     fn counted_rows(&mut self, branches: &Branches, rows: &Rows) -> String {
-        if branches.measure.starts_with("对应的") {
+        if branches.led {
             let end = branches.measure.trim_end_matches("数量").trim_end_matches(self.style.recorded);
             return end.trim_end_matches('的').to_owned();
         }
@@ -226,7 +228,7 @@ impl<'a> Teller<'a, '_> {
         let asks = self.asks(scalar);
         let mut phrase = Some(both.clone());
         let turns = match scalar {
-            Scalar::Name { of } if lead.is_empty() || !measure.starts_with("对应的") => {
+            Scalar::Name { of } if !branches.led => {
                 phrase = Some(format!("{}各自的名称", glued(topic, measure.trim_end_matches("的名称"))));
                 self.introduced.push((start.clone(), String::new()));
                 let questions = self.wanted(&Scalar::Name { of: of.clone() }).questions;
@@ -321,7 +323,8 @@ impl<'a> Teller<'a, '_> {
             .map(|(_, names)| words::bare(self.table(table), self.table(table).label_of(names[at].1)))
             .collect::<Vec<_>>();
         let (lead, topic, measure) = self.topic(scalar, &start, &names);
-        Some(Branches { start, scalar, table, names, lead, topic, measure })
+        let led = lead.contains("各自");
+        Some(Branches { start, scalar, table, names, lead, topic, measure, led })
     }
 
     /// The named rows as a topic, with a sentence before where the value is long or somebody felt like it.

@@ -214,6 +214,13 @@ impl Teller<'_, '_> {
                 let class = &self.table(self.group.links[*link].parent).classifier_zh;
                 let classifier = class.as_str();
                 match words::relation(self.group, &self.group.links[*link]) {
+                    Relation::Belongs { verb: "", noun } => {
+                        questions.push(format!("{base}对应的是哪{classifier}{noun}"));
+                        questions.push(format!("{base}对应的{noun}是哪{classifier}"));
+                        questions.push(format!("{base}对应的{noun}叫什么"));
+                        questions.push(format!("{base}对应哪{classifier}{noun}"));
+                        questions.push(format!("{base}属于哪{classifier}{noun}"));
+                    }
                     Relation::Belongs { verb: "属", noun } => {
                         questions.push(format!("{base}属于哪{classifier}{noun}"));
                         questions.push(format!("{base}归属哪{classifier}{noun}"));

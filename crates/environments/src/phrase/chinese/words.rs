@@ -10,9 +10,10 @@ use crate::tables::{Cell, Column, Kind, Link, Table, TableGroup};
 
 /// How a row is tied to its parent.
 pub(super) enum Relation<'a> {
-    /// 所属元素, 所在国家: the row 属于 or 位于 it, or stands in another such verb to it.
+    /// 所属元素, 所在国家: the row 属于 or 位于 it, or stands in another such verb to it; 对应的客户 where the words for
+    /// people name no verb.
     Belongs {
-        /// The character after 所.
+        /// The character after 所, or nothing.
         verb: &'a str,
         /// What the parent is.
         noun: &'a str,
@@ -54,7 +55,7 @@ pub(super) fn relation<'a>(group: &'a TableGroup, link: &'a Link) -> Relation<'a
     let parent = noun(&group.tables[link.parent]);
     let Some(role) = link.zh.as_deref() else {
         return if link.belongs {
-            Relation::Belongs { verb: "属", noun: parent }
+            Relation::Belongs { verb: "", noun: parent }
         } else {
             Relation::Role(&link.role)
         };
@@ -66,7 +67,7 @@ pub(super) fn relation<'a>(group: &'a TableGroup, link: &'a Link) -> Relation<'a
         return Relation::Belongs { verb, noun: if thing.is_empty() { parent } else { thing } };
     }
     if role == parent && link.belongs {
-        Relation::Belongs { verb: "属", noun: parent }
+        Relation::Belongs { verb: "", noun: parent }
     } else {
         Relation::Role(role)
     }
