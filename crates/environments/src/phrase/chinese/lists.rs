@@ -70,6 +70,14 @@ impl Teller<'_, '_> {
 
     /// Two values that have nothing in common.
     pub(super) fn apart(&mut self, of: &[Scalar]) -> String {
+        if of.iter().any(|scalar| self.weight_of(scalar) > LIMIT) {
+            let mut sentences = Vec::new();
+            for (at, scalar) in of.iter().enumerate() {
+                let said = self.one(scalar);
+                sentences.push(if at == 0 { said } else { format!("另外，{said}") });
+            }
+            return sentences.join("");
+        }
         let wanted: Vec<Wanted> = of.iter().map(|scalar| self.wanted(scalar)).collect();
         let phrases: Option<Vec<String>> = wanted
             .iter()

@@ -212,13 +212,16 @@ impl Teller<'_, '_> {
     /// One value, asked for.
     fn one(&mut self, scalar: &Scalar) -> String {
         let mut sentences = self.introductions(scalar);
-        if sentences.is_empty()
-            && let Scalar::Computed { operation, a, b } = scalar
-            && (self.weight_of(a) + self.weight_of(b) > LIMIT
-                || (*operation == Operation::Ratio && self.pick(6) == 5))
-        {
-            sentences.extend(self.two_sides(*operation, a, b));
-            return sentences.join("");
+        if let Scalar::Computed { operation, a, b } = scalar {
+            let heavy = self.weight_of(a) + self.weight_of(b) > LIMIT;
+            if (heavy || self.pick(2) == 1)
+                && let Some(request) = self.combined(*operation, a, b)
+            {
+                return request;
+            }
+            if heavy || (*operation == Operation::Ratio && self.pick(6) == 5) {
+                return self.two_sides(*operation, a, b).join("");
+            }
         }
         if sentences.is_empty()
             && let Scalar::Converted { to, .. } = scalar
@@ -241,7 +244,7 @@ impl Teller<'_, '_> {
     pub(super) fn introductions(&mut self, scalar: &Scalar) -> Vec<String> {
         let mut sentences = Vec::new();
         let spine = spine(scalar);
-        while self.weight_of(scalar) > LIMIT && sentences.len() < 2 {
+        while self.weight_of(scalar) > LIMIT && sentences.len() < 3 {
             let heavy = spine
                 .iter()
                 .map(|entity| (self.weight(entity), *entity))

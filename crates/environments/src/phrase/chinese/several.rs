@@ -9,7 +9,7 @@ use super::rows::{Teller, genitive};
 use super::value::Wanted;
 use super::words;
 use super::{Register, spine};
-use crate::question::{Entity, Fold, Rows, Scalar, Wish, shape};
+use crate::question::{Entity, Fold, Operation, Rows, Scalar, Wish, shape};
 
 /// Branches of one shape, said once.
 struct Branches<'s> {
@@ -26,6 +26,14 @@ struct Branches<'s> {
     /// What is asked of each, without owner.
     measure: String,
     /// Whether the sentence before has gone part of the way: 对应的电荷数.
+    led: bool,
+}
+
+/// What branches have in common.
+struct Topic {
+    lead: String,
+    name: String,
+    measure: String,
     led: bool,
 }
 
@@ -322,13 +330,12 @@ impl<'a> Teller<'a, '_> {
             .iter()
             .map(|(_, names)| words::bare(self.table(table), self.table(table).label_of(names[at].1)))
             .collect::<Vec<_>>();
-        let (lead, topic, measure) = self.topic(scalar, &start, &names);
-        let led = lead.contains("各自");
+        let Topic { lead, name: topic, measure, led } = self.topic(scalar, &start, &names);
         Some(Branches { start, scalar, table, names, lead, topic, measure, led })
     }
 
     /// The named rows as a topic, with a sentence before where the value is long or somebody felt like it.
-    fn topic(&mut self, scalar: &Scalar, start: &Entity, names: &[String]) -> (String, String, String) {
+    fn topic(&mut self, scalar: &Scalar, start: &Entity, names: &[String]) -> Topic {
         let table = self.table(start.table(&self.group.links));
         let noun = words::noun(table);
         let class = &table.classifier_zh;
@@ -344,35 +351,92 @@ impl<'a> Teller<'a, '_> {
             2 => "两者".to_owned(),
             _ => "它们".to_owned(),
         };
+        let before = self.introduced.len();
         self.introduced.push((start.clone(), String::new()));
-        let heavy = spine(scalar)
-            .into_iter()
-            .filter(|entity| *entity != start && (1..=LIMIT).contains(&self.weight(entity)))
-            .max_by_key(|entity| self.weight(entity));
-        let said = match heavy {
-            Some(heavy) if self.weight_of(scalar) > 3 => {
-                let phrase = self.entity(heavy);
-                self.introduced.push((heavy.clone(), String::new()));
-                let measure = self.value(scalar);
-                self.introduced.pop();
-                let lead = match self.pick(3) {
-                    0 => format!("拿{full}来说，要看的是各自{phrase}。"),
-                    1 => format!("我在比对{full}，看的是各自{phrase}。"),
-                    _ => format!("对{full}，我关心的是各自{phrase}。"),
-                };
-                (lead, both, format!("对应的{measure}"))
-            }
-            Some(_) | None => {
-                let measure = self.value(scalar);
-                match self.pick(10) {
-                    0 => (format!("我在看{full}。"), both, measure),
-                    1 => (format!("手头的资料里有{full}。"), both, measure),
-                    _ => (String::new(), full, measure),
-                }
-            }
+        let mut lead = self.leads(scalar, start, &full);
+        let led = !lead.is_empty();
+        let measure = self.value(scalar);
+        self.introduced.truncate(before);
+        if led {
+            return Topic { lead, name: both, measure: format!("对应的{measure}"), led };
+        }
+        match self.pick(10) {
+            0 => lead.push_str(&format!("我在看{full}。")),
+            1 => lead.push_str(&format!("手头的资料里有{full}。")),
+            _ => return Topic { lead, name: full, measure, led },
+        }
+        Topic { lead, name: both, measure, led }
+    }
+
+    /// Sentences that go from the named rows to those of which a value is wanted, where one phrase would be too long.
+    fn leads(&mut self, scalar: &Scalar, start: &Entity, full: &str) -> String {
+        let mut lead = String::new();
+        for step in 0..3 {
+            let heavy = spine(scalar)
+                .into_iter()
+                .filter(|entity| *entity != start && (1..=LIMIT).contains(&self.weight(entity)))
+                .max_by_key(|entity| self.weight(entity));
+            let Some(heavy) = heavy.filter(|_| self.weight_of(scalar) > 3) else { break };
+            let phrase = self.entity(heavy);
+            let each = if phrase.contains('其') {
+                format!("分别{}", phrase.replace('其', "它"))
+            } else {
+                format!("各自{phrase}")
+            };
+            lead.push_str(&match (step, self.pick(3)) {
+                (0, 0) => format!("拿{full}来说，要看的是{each}。"),
+                (0, 1) => format!("我在比对{full}，看的是{each}。"),
+                (0, _) => format!("对{full}，我关心的是{each}。"),
+                (_, 0) => format!("再具体一点，是{each}。"),
+                (_, 1) => format!("具体要看的是{each}。"),
+                (_, _) => format!("更确切地说，是{each}。"),
+            });
+            self.introduced.push((heavy.clone(), String::new()));
+        }
+        lead
+    }
+
+    /// Two values of one shape that a tool combines: 同位素Au-198的质量是Ag-107的多少倍.
+    pub(super) fn combined(&mut self, operation: Operation, a: &Scalar, b: &Scalar) -> Option<String> {
+        let of = [a.clone(), b.clone()];
+        let branches = self.branches(&of).filter(|branches| !branches.measure.contains('其'))?;
+        let whole = Scalar::Computed { operation, a: Box::new(a.clone()), b: Box::new(b.clone()) };
+        let unit = self.unit_of(&whole);
+        let much = words::much(unit.as_deref());
+        let Branches { lead, topic, measure, names, table, .. } = &branches;
+        let both = glued(topic, measure);
+        let noun = words::noun(self.table(*table));
+        let (first, second) = match names.as_slice() {
+            [first, second, ..] if lead.is_empty() => (format!("{noun}{first}"), second.clone()),
+            _ => ("前者".to_owned(), "后者".to_owned()),
         };
-        self.introduced.pop();
-        said
+        let one = glued(&first, measure);
+        let turns = match operation {
+            Operation::Difference => vec![
+                format!("{both}相差{much}"),
+                format!("{both}之间差{much}"),
+                format!("{one}和{second}相比，差了{much}"),
+            ],
+            Operation::Days => vec![
+                format!("{both}相隔多少天"),
+                format!("{both}之间隔了多少天"),
+                format!("{one}和{second}相差多少天"),
+            ],
+            Operation::Ratio => vec![
+                format!("{one}是{second}的多少倍"),
+                format!("论{measure}，{first}是{second}的多少倍"),
+                format!("{one}相当于{second}的多少倍"),
+                format!("用{one}除以{second}的，得数是多少"),
+            ],
+            Operation::Percent => vec![
+                format!("{one}是{second}的百分之多少"),
+                format!("论{measure}，{first}是{second}的百分之多少"),
+                format!("{one}相当于{second}的百分之几"),
+                format!("若以{second}的为100%，{one}是百分之多少"),
+            ],
+        };
+        let question = self.choose(turns);
+        Some(format!("{lead}{}", self.question(&question)))
     }
 }
 

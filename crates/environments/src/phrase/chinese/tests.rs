@@ -7,6 +7,7 @@ use super::{Chinese, Style, sayable, words};
 use crate::draw::Draw;
 use crate::question::{Piece, Rows, Scalar, Wish, shape};
 use crate::tables::TableGroup;
+use astra_protocol::Topology;
 use fixture::Ask;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -323,4 +324,33 @@ fn numbers_are_plain_digits() {
     assert_eq!(words::digits(&(-240_i64).into()), "-240");
     assert_eq!(words::date("2004-03-02", true), "2004年3月2日");
     assert_eq!(words::date("2004-03-02", false), "2004-03-02");
+}
+
+/// Wishes as they are drawn for arenas, of every topology and up to six calls deep.
+fn drawn(group: &TableGroup, count: u64) -> Vec<(usize, Wish)> {
+    let topologies =
+        [Topology::SingleHop, Topology::ParallelSingleHop, Topology::MultiHop, Topology::ParallelMultiHop];
+    let mut wishes = Vec::new();
+    for seed in 0..count {
+        let mut draw = Draw::new(seed, "drawn");
+        let world = crate::world::cut(group, "drawn", &mut draw);
+        let truth = crate::question::evaluate::Truth { group, world: &world };
+        let asker = crate::question::draw::Asker { truth, search: seed % 2 == 0 };
+        for (at, topology) in topologies.into_iter().enumerate() {
+            let depth = if at < 2 { 1 } else { 2 + draw.below(5) };
+            let found = (0..20).find_map(|_| asker.wish(topology, depth, &mut draw));
+            wishes.extend(found.filter(|wish| sayable(group, wish)).map(|wish| (depth, wish)));
+        }
+    }
+    wishes
+}
+
+#[test]
+fn drawn_wishes_are_readable() {
+    for group in [fixture::chemistry(), fixture::time_zones(), fixture::flights()] {
+        for (at, (depth, wish)) in drawn(&group, 60).iter().enumerate() {
+            let text = core(&group, wish, at as u64);
+            println!("{depth} {text}");
+        }
+    }
 }
