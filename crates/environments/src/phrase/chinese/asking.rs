@@ -11,7 +11,7 @@ const OPENINGS: [&str; 13] =
 impl Teller<'_, '_> {
     /// One sentence that asks for a value.
     pub(super) fn ask(&mut self, wanted: Wanted) -> String {
-        let Wanted { phrase, asks: _, unit, questions } = wanted;
+        let Wanted { phrase, unit, questions } = wanted;
         match phrase {
             Some(phrase) if self.pick(10) >= 7 => self.request(&noted(&phrase, unit.as_deref())),
             Some(_) | None => {
@@ -23,6 +23,8 @@ impl Teller<'_, '_> {
 
     /// A question put to somebody: 请问…？, 我想知道….
     pub(super) fn question(&mut self, question: &str) -> String {
+        // A pronoun for several rows is too short to be cut off by a comma.
+        let question = &question.replace("两者，", "两者").replace("它们，", "它们");
         let turns: &[&str] = match self.style.register {
             Register::Short => &["{}？", "{}？", "{}？", "查一下{}。", "需要确认{}。"],
             Register::Plain => &[

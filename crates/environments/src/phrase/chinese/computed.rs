@@ -61,7 +61,7 @@ impl Teller<'_, '_> {
         let phrase = (first.chars().count() + second.chars().count() <= 40
             && operation != Operation::Percent)
             .then(|| self.value(&whole));
-        Wanted { phrase, asks, unit, questions }
+        Wanted { phrase, unit, questions }
     }
 
     /// Two rows held against each other in one column: the column is said once.
@@ -104,8 +104,7 @@ impl Teller<'_, '_> {
             ),
             Operation::Ratio | Operation::Percent => return None,
         };
-        let asks = self.asks(&whole);
-        Some(Wanted { phrase: Some(phrase), asks, unit, questions })
+        Some(Wanted { phrase: Some(phrase), unit, questions })
     }
 
     /// The whole and the part, where rows are counted among rows of which they are some.

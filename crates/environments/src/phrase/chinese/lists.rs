@@ -83,11 +83,7 @@ impl Teller<'_, '_> {
             .iter()
             .map(|one| {
                 let phrase = one.phrase.as_ref()?;
-                Some(
-                    one.unit
-                        .as_ref()
-                        .map_or_else(|| phrase.clone(), |unit| format!("{phrase}（单位：{unit}）")),
-                )
+                Some(noted(phrase, one.unit.as_deref()))
             })
             .collect();
         if let Some(phrases) = phrases
@@ -148,7 +144,7 @@ impl Teller<'_, '_> {
         let phrase = match self.pick(3) {
             0 => format!("{all}的完整名单"),
             1 => format!("{recorded}的全部{}的名称", all.trim_start_matches("所有")),
-            _ => format!("每一{class}{}的名称", all.trim_start_matches("所有")),
+            _ => format!("{}各自的{}", all.trim_start_matches("所有"), words::label_noun(table)),
         };
         sentences.push(self.request(&phrase));
         sentences.join("")
@@ -160,6 +156,12 @@ impl Teller<'_, '_> {
         let (class, noun) = (table.classifier_zh.clone(), words::noun(table));
         if let (true, Some(_)) = (a.of == b.of, &a.of) {
             return self.common_of_one(a, b);
+        }
+        let mut sentences = Vec::new();
+        for rows in [a, b] {
+            if self.weight_of_rows(rows) > LIMIT {
+                sentences.extend(self.introductions(&Scalar::Count { rows: rows.clone() }));
+            }
         }
         let (first, second) = (self.rows(a), self.rows(b));
         if self.weight_of_rows(a) + self.weight_of_rows(b) > LIMIT || self.pick(6) == 5 {
@@ -174,7 +176,7 @@ impl Teller<'_, '_> {
                 format!("哪几{class}在两份名单里都出现"),
             ];
             let question = self.choose(turns);
-            return format!("{lists}{}", self.question(&question));
+            return format!("{}{lists}{}", sentences.join(""), self.question(&question));
         }
         let (one, two) = (self.predicate(a), self.predicate(b));
         let turns = vec![
@@ -187,7 +189,8 @@ impl Teller<'_, '_> {
             format!("哪些{noun}{one}，同时{two}"),
         ];
         let question = self.choose(turns);
-        self.question(&question)
+        sentences.push(self.question(&question));
+        sentences.join("")
     }
 
     /// The same where both lists are of one row, which is said once.

@@ -199,7 +199,7 @@ impl<'a> Chinese<'a> {
     pub(crate) fn scalar(&self, scalar: &Scalar) -> String {
         let mut teller = self.plain();
         let phrase = teller.value(scalar);
-        teller.unit_of(scalar).map_or_else(|| phrase.clone(), |unit| format!("{phrase}（单位：{unit}）"))
+        asking::noted(&phrase, teller.unit_of(scalar).as_deref())
     }
 
     fn plain(&self) -> Teller<'a, 'static> {
@@ -279,7 +279,7 @@ impl Teller<'_, '_> {
                 match self.pick(6) {
                     0 => format!("我在看{phrase}。"),
                     1 => format!("这次要查的{noun}是{name}。"),
-                    2 => format!("我要问的是{phrase}。"),
+                    2 => format!("想问的是{phrase}。"),
                     3 => format!("有人跟我提到了{phrase}。"),
                     4 => format!("资料里提到了{phrase}。"),
                     _ => format!("我关心的{noun}是{name}。"),
@@ -300,7 +300,7 @@ impl Teller<'_, '_> {
             }
             (0, Entity::Parent { .. } | Entity::Ranked { .. }) => match self.pick(5) {
                 0 => format!("我在看{phrase}。"),
-                1 => format!("我要问的是{phrase}。"),
+                1 => format!("想问的是{phrase}。"),
                 2 => format!("我关心的是{phrase}。"),
                 3 => format!("我手头的资料讲的是{phrase}。"),
                 _ => format!("这次的对象是{phrase}。"),
@@ -343,7 +343,16 @@ impl Teller<'_, '_> {
     }
 
     fn weight_of_rows(&self, rows: &Rows) -> usize {
-        let owner = rows.of.as_ref().map_or(0, |(_, entity)| self.weight(entity));
+        let owner = rows.of.as_ref().map_or(0, |(link, entity)| {
+            // 始发机场为…的始发机场的航班: a role of a role is unreadable, so the inner one goes into another sentence.
+            let role =
+                matches!(words::relation(self.group, &self.group.links[*link]), words::Relation::Role(_));
+            match self.weight(entity) {
+                0 => 0,
+                weight if role => weight + 3,
+                weight => weight,
+            }
+        });
         owner + rows.conditions.iter().map(|condition| self.weight_of_condition(condition)).sum::<usize>()
     }
 

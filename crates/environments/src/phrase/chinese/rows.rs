@@ -98,22 +98,25 @@ impl<'a> Teller<'a, '_> {
             }
             Entity::Parent { link, of } => {
                 let base = self.entity(of);
-                self.parent(*link, &base)
+                let chained = matches!(**of, Entity::Parent { .. }) && self.alias(of).is_none();
+                let turn = if base.is_empty() || chained { LinkTurn::Verb } else { self.style.link };
+                self.parent(*link, &base, turn)
             }
             Entity::Ranked { rows, by, largest, rank } => self.ranked(rows, *by, *largest, *rank),
         }
     }
 
-    fn parent(&mut self, link: usize, base: &str) -> String {
-        let turn = if base.is_empty() { LinkTurn::Verb } else { self.style.link };
+    fn parent(&self, link: usize, base: &str, turn: LinkTurn) -> String {
         match (words::relation(self.group, &self.group.links[link]), turn) {
             (Relation::Belongs { verb: "属", noun }, LinkTurn::Match) => format!("{base}所对应的{noun}"),
             (Relation::Belongs { verb: "属", noun }, LinkTurn::Other) => format!("{base}归属的{noun}"),
             (Relation::Belongs { verb: "在", noun }, LinkTurn::Other) => format!("{base}所处的{noun}"),
-            (Relation::Belongs { verb: "", noun }, LinkTurn::Verb | LinkTurn::Match) => {
+            (Relation::Belongs { verb: "", noun }, LinkTurn::Verb | LinkTurn::Match)
+                if !base.contains("对应") =>
+            {
                 format!("{base}对应的{noun}")
             }
-            (Relation::Belongs { verb: "", noun }, LinkTurn::Other) => format!("{base}所属{noun}"),
+            (Relation::Belongs { verb: "", noun }, _) => format!("{base}所属{noun}"),
             (Relation::Belongs { verb, noun }, LinkTurn::Verb | LinkTurn::Match | LinkTurn::Other) => {
                 format!("{base}所{verb}{noun}")
             }

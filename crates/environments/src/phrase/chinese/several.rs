@@ -5,10 +5,10 @@
 //! looked at, and the rows are 两者 from there on.
 
 use super::LIMIT;
-use super::rows::{Teller, genitive};
+use super::rows::Teller;
+use super::spine;
 use super::value::Wanted;
 use super::words;
-use super::{Register, spine};
 use crate::question::{Entity, Fold, Operation, Rows, Scalar, Wish, shape};
 
 /// Branches of one shape, said once.
@@ -25,8 +25,8 @@ struct Branches<'s> {
     topic: String,
     /// What is asked of each, without owner.
     measure: String,
-    /// Whether the sentence before has gone part of the way: 对应的电荷数.
-    led: bool,
+    /// What the start is called in the measure, and rows that the sentence before has led to: 对应离子.
+    aliases: Vec<(Entity, String)>,
 }
 
 /// What branches have in common.
@@ -34,7 +34,7 @@ struct Topic {
     lead: String,
     name: String,
     measure: String,
-    led: bool,
+    aliases: Vec<(Entity, String)>,
 }
 
 impl<'a> Teller<'a, '_> {
@@ -99,12 +99,18 @@ impl<'a> Teller<'a, '_> {
         self.question(&question)
     }
 
+    /// Says something while rows have these names.
+    fn with<T>(&mut self, aliases: &[(Entity, String)], say: impl FnOnce(&mut Self) -> T) -> T {
+        let before = self.introduced.len();
+        self.introduced.extend_from_slice(aliases);
+        let said = say(self);
+        self.introduced.truncate(before);
+        said
+    }
+
     /// The value of the first branch, with its start called something else.
     fn value_of(&mut self, branches: &Branches, start: &str) -> String {
-        self.introduced.push((branches.start.clone(), start.to_owned()));
-        let value = self.value(branches.scalar);
-        self.introduced.pop();
-        value
+        self.with(&[(branches.start.clone(), start.to_owned())], |teller| teller.value(branches.scalar))
     }
 
     /// 重 for a column whose largest row is 最重的.
@@ -174,8 +180,7 @@ impl<'a> Teller<'a, '_> {
             turns.push(format!("{topic}，{measure}差多少{}", unit.as_deref().unwrap_or_default()));
         }
         let phrase = Some(phrase).filter(|_| !matches!(scalar, Scalar::Count { .. }));
-        let asks = format!("是{much}");
-        let sentence = self.ask(Wanted { phrase, asks, unit, questions: turns });
+        let sentence = self.ask(Wanted { phrase, unit, questions: turns });
         format!("{lead}{sentence}")
     }
 
@@ -201,14 +206,7 @@ impl<'a> Teller<'a, '_> {
 
     /// The rows that are counted, without their owner.
     fn counted_rows(&mut self, branches: &Branches, rows: &Rows) -> String {
-        if branches.led {
-            let end = branches.measure.trim_end_matches("数量").trim_end_matches(self.style.recorded);
-            return end.trim_end_matches('的').to_owned();
-        }
-        self.introduced.push((branches.start.clone(), String::new()));
-        let rows = self.rows(rows);
-        self.introduced.pop();
-        rows
+        self.with(&branches.aliases, |teller| teller.rows(rows))
     }
 
     fn folded_unit(&self, scalar: &Scalar, fold: Fold) -> Option<String> {
@@ -231,26 +229,32 @@ impl<'a> Teller<'a, '_> {
         if branches.measure.contains('其') {
             return self.each_by_role(&branches);
         }
-        let Branches { lead, topic, measure, scalar, start, .. } = &branches;
+        let Branches { lead, topic, measure, scalar, .. } = &branches;
         let both = glued(topic, measure);
         let asks = self.asks(scalar);
+        // After 两者 a comma would cut the sentence in two.
+        let stop = if lead.is_empty() { format!("{topic}，") } else { glued(topic, "") };
         let mut phrase = Some(both.clone());
         let turns = match scalar {
-            Scalar::Name { of } if !branches.led => {
-                phrase = Some(format!("{}各自的名称", glued(topic, measure.trim_end_matches("的名称"))));
-                self.introduced.push((start.clone(), String::new()));
-                let questions = self.wanted(&Scalar::Name { of: of.clone() }).questions;
-                self.introduced.pop();
-                let short = questions
-                    .into_iter()
-                    .filter(|question| !question.starts_with('把') && !question.contains("的名称是"));
-                short
-                    .flat_map(|question| match question.strip_prefix('所') {
-                        Some(_) => vec![format!("{topic}各自{question}")],
-                        None if question.starts_with('哪') => vec![format!("{topic}，{question}")],
-                        None => vec![format!("{topic}分别{question}"), format!("{topic}各{question}")],
-                    })
-                    .collect()
+            Scalar::Name { of } => {
+                let label = words::label_noun(self.table(of.table(&self.group.links)));
+                let rest = measure.trim_end_matches(label).trim_end_matches('的');
+                phrase = Some(format!("{}各自的{label}", glued(topic, rest)));
+                let name = Scalar::Name { of: of.clone() };
+                let questions = self.with(&branches.aliases, |teller| teller.wanted(&name)).questions;
+                let ranked = matches!(of, Entity::Ranked { .. });
+                let each = |question: String| match question.as_str() {
+                    asked if ranked || asked.starts_with('所') => {
+                        vec![glued(&format!("{topic}各自"), asked)]
+                    }
+                    asked if asked.starts_with("对应") => vec![format!("{topic}各自{asked}")],
+                    asked => vec![format!("{topic}分别{asked}"), format!("{topic}各{asked}")],
+                };
+                // Questions that open with the wanted thing, or name it twice, have no place for several rows.
+                let fitting = questions.into_iter().filter(|question| {
+                    !question.starts_with(['把', '哪']) && !question.contains(&format!("{label}是"))
+                });
+                fitting.flat_map(each).collect()
             }
             Scalar::Count { rows } => {
                 let class = &self.table(rows.table).classifier_zh;
@@ -266,27 +270,25 @@ impl<'a> Teller<'a, '_> {
                 ]
             }
             Scalar::Field { .. } if asks.contains("还是") => {
-                self.introduced.push((start.clone(), String::new()));
-                let Wanted { phrase: own, questions, .. } = self.wanted(scalar);
-                self.introduced.pop();
+                let Wanted { phrase: own, questions, .. } =
+                    self.with(&branches.aliases, |teller| teller.wanted(scalar));
                 phrase = own;
                 questions.iter().map(|question| format!("{topic}分别{question}")).collect()
             }
             Scalar::Field { .. }
-            | Scalar::Name { .. }
             | Scalar::Aggregate { .. }
             | Scalar::Converted { .. }
             | Scalar::Computed { .. } => vec![
                 format!("{both}分别{asks}"),
                 format!("{both}各{asks}"),
-                format!("{topic}，{measure}分别{asks}"),
-                format!("{topic}这边，{measure}各{asks}"),
+                format!("{stop}{measure}分别{asks}"),
+                format!("{stop}{measure}各{asks}"),
                 format!("论{measure}，{topic}各{asks}"),
-                format!("{both}具体各{asks}"),
+                format!("{both}各自{asks}"),
             ],
         };
         let unit = self.unit_of(scalar);
-        let sentence = self.ask(Wanted { phrase, asks, unit, questions: turns });
+        let sentence = self.ask(Wanted { phrase, unit, questions: turns });
         format!("{lead}{sentence}")
     }
 
@@ -297,9 +299,7 @@ impl<'a> Teller<'a, '_> {
         let asks = self.asks(branches.scalar);
         let mut turns = vec![format!("{value}分别{asks}"), format!("{value}各{asks}")];
         if let Scalar::Count { rows } = branches.scalar {
-            self.introduced.push((branches.start.clone(), topic));
-            let all = self.rows(rows);
-            self.introduced.pop();
+            let all = self.with(&[(branches.start.clone(), topic)], |teller| teller.rows(rows));
             let class = &self.table(rows.table).classifier_zh;
             turns.push(format!("{all}各有多少{class}"));
             turns.push(format!("{all}分别有多少{class}"));
@@ -326,12 +326,18 @@ impl<'a> Teller<'a, '_> {
         }
         let (table, row) = named[at];
         let start = Entity::Named { table, row };
-        let names = shapes
+        let mut names = shapes
             .iter()
             .map(|(_, names)| words::bare(self.table(table), self.table(table).label_of(names[at].1)))
             .collect::<Vec<_>>();
-        let Topic { lead, name: topic, measure, led } = self.topic(scalar, &start, &names);
-        Some(Branches { start, scalar, table, names, lead, topic, measure, led })
+        // Quotation marks stand around all names of a list or none.
+        if names.iter().any(|name| name.starts_with('“')) {
+            for name in names.iter_mut().filter(|name| !name.starts_with('“')) {
+                *name = format!("“{name}”");
+            }
+        }
+        let Topic { lead, name: topic, measure, aliases } = self.topic(scalar, &start, &names);
+        Some(Branches { start, scalar, table, names, lead, topic, measure, aliases })
     }
 
     /// The named rows as a topic, with a sentence before where the value is long or somebody felt like it.
@@ -353,19 +359,18 @@ impl<'a> Teller<'a, '_> {
         };
         let before = self.introduced.len();
         self.introduced.push((start.clone(), String::new()));
-        let mut lead = self.leads(scalar, start, &full);
-        let led = !lead.is_empty();
+        let lead = self.leads(scalar, start, &full);
         let measure = self.value(scalar);
-        self.introduced.truncate(before);
-        if led {
-            return Topic { lead, name: both, measure: format!("对应的{measure}"), led };
+        let aliases = self.introduced.split_off(before);
+        if !lead.is_empty() {
+            return Topic { lead, name: both, measure, aliases };
         }
-        match self.pick(10) {
-            0 => lead.push_str(&format!("我在看{full}。")),
-            1 => lead.push_str(&format!("手头的资料里有{full}。")),
-            _ => return Topic { lead, name: full, measure, led },
-        }
-        Topic { lead, name: both, measure, led }
+        let lead = match self.pick(10) {
+            0 => format!("我在看{full}。"),
+            1 => format!("手头的资料里有{full}。"),
+            _ => return Topic { lead, name: full, measure, aliases },
+        };
+        Topic { lead, name: both, measure, aliases }
     }
 
     /// Sentences that go from the named rows to those of which a value is wanted, where one phrase would be too long.
@@ -381,17 +386,19 @@ impl<'a> Teller<'a, '_> {
             let each = if phrase.contains('其') {
                 format!("分别{}", phrase.replace('其', "它"))
             } else {
-                format!("各自{phrase}")
+                glued("各自", &phrase)
             };
-            lead.push_str(&match (step, self.pick(3)) {
+            let sentence = match (step, self.pick(3)) {
                 (0, 0) => format!("拿{full}来说，要看的是{each}。"),
                 (0, 1) => format!("我在比对{full}，看的是{each}。"),
                 (0, _) => format!("对{full}，我关心的是{each}。"),
                 (_, 0) => format!("再具体一点，是{each}。"),
                 (_, 1) => format!("具体要看的是{each}。"),
                 (_, _) => format!("更确切地说，是{each}。"),
-            });
-            self.introduced.push((heavy.clone(), String::new()));
+            };
+            lead.push_str(&sentence);
+            let noun = words::noun(self.table(heavy.table(&self.group.links)));
+            self.introduced.push((heavy.clone(), format!("对应{noun}")));
         }
         lead
     }
@@ -451,7 +458,9 @@ pub(super) fn listed(items: &[String]) -> String {
 
 /// An owner before what is asked of it: 的 between them, unless one follows anyway.
 fn glued(owner: &str, measure: &str) -> String {
-    if measure.starts_with('所') || measure.contains('的') || measure.starts_with("以其") {
+    let pronoun = ["两者", "它们", "前者", "后者", "各自"].contains(&owner);
+    let tied = ["所", "对应", "归属", "以其"].iter().any(|start| measure.starts_with(start));
+    if tied || (measure.contains('的') && !pronoun) {
         format!("{owner}{measure}")
     } else {
         format!("{owner}的{measure}")

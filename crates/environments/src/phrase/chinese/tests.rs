@@ -12,6 +12,29 @@ use fixture::Ask;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
+/// What careless composition leaves behind.
+const SLIPS: &[&str] = &[
+    "的的",
+    "，，",
+    "。。",
+    "？。",
+    "是是",
+    "的，的",
+    "{}",
+    "{",
+    "、、",
+    "在在",
+    "有有",
+    "，？",
+    "“”",
+    "为为",
+    " 的",
+    "所所",
+    "以其",
+    "为其",
+    "两者，",
+];
+
 type Named = Vec<(&'static str, Wish)>;
 
 fn worlds() -> Vec<(TableGroup, Named)> {
@@ -120,24 +143,6 @@ fn every_name_stands_in_the_request_as_in_the_data() {
 
 #[test]
 fn requests_hold_no_field_name_and_no_slip_of_composition() {
-    let slips = [
-        "的的",
-        "，，",
-        "。。",
-        "？。",
-        "是是",
-        "的，的",
-        "{}",
-        "{",
-        "、、",
-        "在在",
-        "有有",
-        "，？",
-        "“”",
-        "为为",
-        " 的",
-        "所所",
-    ];
     for (group, list) in &worlds() {
         let names =
             group.tables.iter().flat_map(|table| table.columns.iter().map(|column| column.name.as_str()));
@@ -145,7 +150,7 @@ fn requests_hold_no_field_name_and_no_slip_of_composition() {
         for (kind, wish) in list {
             for seed in 0..100 {
                 let text = message(group, wish, seed);
-                for slip in slips.iter().chain(&names) {
+                for slip in SLIPS.iter().chain(&names) {
                     assert!(!text.contains(slip), "{kind}: `{slip}` in {text}");
                 }
                 assert!(text.ends_with(['。', '？', '！']), "{text}");
@@ -346,11 +351,21 @@ fn drawn(group: &TableGroup, count: u64) -> Vec<(usize, Wish)> {
 }
 
 #[test]
-fn drawn_wishes_are_readable() {
+fn drawn_wishes_keep_every_name_and_no_phrase_too_long() {
     for group in [fixture::chemistry(), fixture::time_zones(), fixture::flights()] {
-        for (at, (depth, wish)) in drawn(&group, 60).iter().enumerate() {
+        let wishes = drawn(&group, 60);
+        assert!(wishes.len() > 60, "{}", wishes.len());
+        for (at, (depth, wish)) in wishes.iter().enumerate() {
             let text = core(&group, wish, at as u64);
-            println!("{depth} {text}");
+            for slip in SLIPS {
+                assert!(!text.contains(slip), "{depth}: `{slip}` in {text}");
+            }
+            for (table, row) in shape::of_wish(&group, wish).1 {
+                assert!(text.contains(group.tables[table].label_of(row)), "{depth}: {text}");
+            }
+            let longest =
+                text.split(['，', '。', '？', '、']).map(|phrase| phrase.matches('的').count()).max();
+            assert!(longest <= Some(6), "{depth}: {text}");
         }
     }
 }

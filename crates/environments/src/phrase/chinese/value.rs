@@ -12,8 +12,6 @@ use crate::tables::{Column, Kind};
 pub(super) struct Wanted {
     /// 元素Gold的熔点; none where only a question will do.
     pub(super) phrase: Option<String>,
-    /// 是多少K
-    pub(super) asks: String,
     /// K
     pub(super) unit: Option<String>,
     /// Whole questions, without question mark.
@@ -62,7 +60,9 @@ impl Teller<'_, '_> {
     fn statistic(&self, statistic: Statistic, column: &Column) -> String {
         let noun = words::column_noun(column);
         let adjective = |largest| words::scale(column).word(largest);
-        match (statistic, self.style.statistic_first) {
+        // 最大2024年7月的偏移 would not do.
+        let first = self.style.statistic_first && !noun.contains('的');
+        match (statistic, first) {
             (Statistic::Sum, true) => format!("{noun}总和"),
             (Statistic::Sum, false) => format!("{noun}之和"),
             (Statistic::Mean, true) => format!("平均{noun}"),
@@ -86,7 +86,12 @@ impl Teller<'_, '_> {
                 {
                     Some("年".to_owned())
                 }
-                _ => self.unit_of(a),
+                Scalar::Field { .. }
+                | Scalar::Name { .. }
+                | Scalar::Count { .. }
+                | Scalar::Aggregate { .. }
+                | Scalar::Converted { .. }
+                | Scalar::Computed { .. } => self.unit_of(a),
             },
             Scalar::Computed { operation: Operation::Percent, .. } => Some("%".to_owned()),
             Scalar::Computed { operation: Operation::Days, .. } => Some("天".to_owned()),
@@ -140,7 +145,12 @@ impl Teller<'_, '_> {
         let phrase = genitive(&entity, noun);
         let asks = words::asks(column, unit.as_deref());
         let mut questions = vec![format!("{phrase}{asks}")];
-        let topic = if entity.is_empty() { String::new() } else { format!("{entity}，") };
+        // A pronoun is too short for a topic of its own.
+        let topic = match self.alias(of) {
+            _ if entity.is_empty() => String::new(),
+            Some(_) => format!("{entity}的"),
+            None => format!("{entity}，"),
+        };
         match column.kind {
             Kind::Integer | Kind::Real if !words::is_year(column) => {
                 let much = words::much(unit.as_deref());
@@ -180,7 +190,7 @@ impl Teller<'_, '_> {
             questions.push(own.clone());
             questions.push(own);
         }
-        Wanted { phrase: Some(phrase), asks, unit, questions }
+        Wanted { phrase: Some(phrase), unit, questions }
     }
 
     fn yes_or_no(&mut self, table: usize, column: &Column, entity: &str) -> Wanted {
@@ -202,7 +212,7 @@ impl Teller<'_, '_> {
                 format!("{entity}在记录里是否{word}"),
             ]
         };
-        Wanted { phrase: None, asks: String::new(), unit: None, questions }
+        Wanted { phrase: None, unit: None, questions }
     }
 
     /// What a row is called.
@@ -282,7 +292,7 @@ impl Teller<'_, '_> {
         let entity = self.entity(of);
         let phrase = genitive(&entity, words::label_noun(self.table(of.table(&self.group.links))));
         questions.push(format!("{phrase}是什么"));
-        Wanted { phrase: Some(phrase), asks: "是什么".to_owned(), unit: None, questions }
+        Wanted { phrase: Some(phrase), unit: None, questions }
     }
 
     /// 元素Gold的同位素中
@@ -318,12 +328,7 @@ impl Teller<'_, '_> {
                 questions.push(format!("{place}中，{recorded}了多少{classifier}{}的", clauses.join(joint)));
             }
         }
-        Wanted {
-            phrase: Some(format!("{phrase}的{recorded}数量")),
-            asks: words::how_much(None),
-            unit: None,
-            questions,
-        }
+        Wanted { phrase: Some(format!("{phrase}的{recorded}数量")), unit: None, questions }
     }
 
     /// 元素Gold有多少种放射性同位素记录在案
@@ -387,7 +392,7 @@ impl Teller<'_, '_> {
                 questions.push(format!("从{whole}来看，{noun}最{word}是{much}"));
             }
         }
-        Wanted { phrase: Some(phrase), asks, unit, questions }
+        Wanted { phrase: Some(phrase), unit, questions }
     }
 
     fn converted(&mut self, of: &Scalar, unit: &str) -> Wanted {
@@ -400,9 +405,7 @@ impl Teller<'_, '_> {
             format!("{phrase}按{unit}算是多少"),
             format!("{phrase}合多少{unit}"),
         ];
-        Wanted {
-            phrase: Some(phrase), asks: format!("是多少{unit}"), unit: Some(unit.to_owned()), questions
-        }
+        Wanted { phrase: Some(phrase), unit: Some(unit.to_owned()), questions }
     }
 }
 

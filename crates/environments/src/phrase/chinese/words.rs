@@ -84,8 +84,9 @@ pub(super) fn is_han(c: char) -> bool {
 
 /// A name as it stands in the data, with quotation marks where it would run into the words around it.
 pub(super) fn name(label: &str) -> String {
-    let long_words = label.split(' ').filter(|word| word.chars().filter(|c| c.is_alphabetic()).count() >= 3);
-    let phrase = label.contains(' ') && long_words.count() >= 1;
+    // Ne VII is a sign, Noble gases are words.
+    let worded = |word: &str| word.chars().count() >= 3 && word.contains(char::is_lowercase);
+    let phrase = label.contains(' ') && label.split(' ').any(worded);
     let han = label.chars().any(is_han) && label.chars().count() > 3;
     if phrase || han { format!("“{label}”") } else { label.to_owned() }
 }

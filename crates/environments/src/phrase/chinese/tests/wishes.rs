@@ -1,7 +1,7 @@
 //! Wishes of every kind over the tables of the fixture, each with a name of what it shows.
 
 use super::fixture::{Ask, number, text, whole};
-use crate::question::{Bound, Fold, Operation, Scalar, Statistic, Wish, units};
+use crate::question::{Bound, Condition, Entity, Fold, Operation, Rows, Scalar, Statistic, Wish, units};
 use crate::tables::{Cell, TableGroup};
 
 type Named = (&'static str, Wish);
@@ -20,118 +20,197 @@ fn converted(of: Scalar, from: &str, to: &str) -> Scalar {
 }
 
 pub(super) fn chemistry(group: &TableGroup) -> Vec<Named> {
-    let ask = Ask(group);
-    let element = |name: &str| ask.named("elements", name);
-    let isotope = |name: &str| ask.named("isotopes", name);
-    let owner = |name: &str| ask.parent("isotopes", "elements", isotope(name));
-    let isotopes =
-        |name: &str, conditions| ask.rows("isotopes", Some(("elements", element(name))), conditions);
-    let radioactive = || ask.is("isotopes", "is_radioactive", Cell::Bool(true));
-    let heavy = |value| ask.least("isotopes", "mass_da", number(value));
-    let as_heavy = |name: &str| {
-        let found = Bound::Found(Box::new(ask.field(isotope(name), "mass_da")));
-        ask.least("isotopes", "mass_da", found)
-    };
-    let series = |name: &str| ask.parent("elements", "series", owner(name));
-    let ions_of = |name: &str, conditions| ask.rows("ions", Some(("elements", owner(name))), conditions);
-    let aggregate = |statistic, rows| {
-        one(Scalar::Aggregate { rows, statistic, column: ask.column("isotopes", "mass_da") })
-    };
-    let count = |rows| Scalar::Count { rows };
-    let mass = |name: &str| ask.field(isotope(name), "mass_da");
-    let melting = |name: &str| ask.field(owner(name), "melting_point_k");
-    let hardest = |name: &str| ask.first(ions_of(name, vec![]), "ionization_energy_ev", true, 1);
-    let deep = |name: &str| ask.field(hardest(name), "charge");
+    let mut all = one_value(group);
+    all.extend(two_values(group));
+    all.extend(compared(group));
+    all.extend(gathered(group));
+    all
+}
+
+/// Parts of questions about nuclides.
+struct Chemistry<'a>(Ask<'a>);
+
+impl Chemistry<'_> {
+    fn element(&self, name: &str) -> Entity {
+        self.0.named("elements", name)
+    }
+
+    fn isotope(&self, name: &str) -> Entity {
+        self.0.named("isotopes", name)
+    }
+
+    fn owner(&self, name: &str) -> Entity {
+        self.0.parent("isotopes", "elements", self.isotope(name))
+    }
+
+    fn series(&self, name: &str) -> Entity {
+        self.0.parent("elements", "series", self.owner(name))
+    }
+
+    fn isotopes(&self, name: &str, conditions: Vec<Condition>) -> Rows {
+        self.0.rows("isotopes", Some(("elements", self.element(name))), conditions)
+    }
+
+    fn ions_of(&self, name: &str, conditions: Vec<Condition>) -> Rows {
+        self.0.rows("ions", Some(("elements", self.owner(name))), conditions)
+    }
+
+    fn radioactive(&self) -> Condition {
+        self.0.is("isotopes", "is_radioactive", Cell::Bool(true))
+    }
+
+    fn heavy(&self, value: f64) -> Condition {
+        self.0.least("isotopes", "mass_da", number(value))
+    }
+
+    fn as_heavy(&self, name: &str) -> Condition {
+        self.0.least("isotopes", "mass_da", Bound::Found(Box::new(self.mass(name))))
+    }
+
+    fn aggregate(&self, statistic: Statistic, rows: Rows) -> Wish {
+        one(Scalar::Aggregate { rows, statistic, column: self.0.column("isotopes", "mass_da") })
+    }
+
+    fn mass(&self, name: &str) -> Scalar {
+        self.0.field(self.isotope(name), "mass_da")
+    }
+
+    fn melting(&self, name: &str) -> Scalar {
+        self.0.field(self.owner(name), "melting_point_k")
+    }
+
+    fn deep(&self, name: &str) -> Scalar {
+        let hardest = self.0.first(self.ions_of(name, vec![]), "ionization_energy_ev", true, 1);
+        self.0.field(hardest, "charge")
+    }
+}
+
+fn count(rows: Rows) -> Scalar {
+    Scalar::Count { rows }
+}
+
+fn one_value(group: &TableGroup) -> Vec<Named> {
+    let it = Chemistry(Ask(group));
+    let ask = &it.0;
     vec![
-        ("field", one(ask.field(element("Gold"), "melting_point_k"))),
-        ("field of text", one(ask.field(element("Technetium"), "electronic_configuration"))),
-        ("field of a year", one(ask.field(isotope("Au-198"), "discovery_year"))),
-        ("field with own phrasings", one(mass("Au-198"))),
-        ("flag", one(ask.field(owner("Tc-99"), "is_radioactive"))),
-        ("field of a parent", one(ask.field(owner("Au-198"), "density_g_per_cm3"))),
-        ("name of a parent", one(Scalar::Name { of: owner("Kr-97") })),
-        ("name of a parent's parent", one(Scalar::Name { of: series("Au-198") })),
-        ("ranked", one(ask.field(ask.first(isotopes("Gold", vec![]), "mass_da", true, 1), "half_life"))),
+        ("field", one(ask.field(it.element("Gold"), "melting_point_k"))),
+        ("field of text", one(ask.field(it.element("Technetium"), "electronic_configuration"))),
+        ("field of a year", one(ask.field(it.isotope("Au-198"), "discovery_year"))),
+        ("field with own phrasings", one(it.mass("Au-198"))),
+        ("flag", one(ask.field(it.owner("Tc-99"), "is_radioactive"))),
+        ("field of a parent", one(ask.field(it.owner("Au-198"), "density_g_per_cm3"))),
+        ("name of a parent", one(Scalar::Name { of: it.owner("Kr-97") })),
+        ("name of a parent's parent", one(Scalar::Name { of: it.series("Au-198") })),
+        ("ranked", one(ask.field(ask.first(it.isotopes("Gold", vec![]), "mass_da", true, 1), "half_life"))),
         (
             "ranked second",
-            one(Scalar::Name { of: ask.first(isotopes("Gold", vec![radioactive()]), "mass_da", false, 2) }),
+            one(Scalar::Name {
+                of: ask.first(it.isotopes("Gold", vec![it.radioactive()]), "mass_da", false, 2),
+            }),
         ),
         (
             "ranked year",
-            one(Scalar::Name { of: ask.first(isotopes("Iron", vec![]), "discovery_year", true, 3) }),
+            one(Scalar::Name { of: ask.first(it.isotopes("Iron", vec![]), "discovery_year", true, 3) }),
         ),
-        ("ranked below a parent", one(deep("Au-198"))),
-        ("count", one(count(isotopes("Gold", vec![radioactive()])))),
-        ("count with a bound", one(count(isotopes("Gold", vec![radioactive(), heavy(190.0)])))),
-        ("count with a found bound", one(count(isotopes("Silver", vec![as_heavy("Ag-107")])))),
-        ("count below a parent", one(count(ions_of("Au-198", vec![ask.most("ions", "charge", whole(5))])))),
+        ("ranked below a parent", one(it.deep("Au-198"))),
+        ("count", one(count(it.isotopes("Gold", vec![it.radioactive()])))),
+        ("count with a bound", one(count(it.isotopes("Gold", vec![it.radioactive(), it.heavy(190.0)])))),
+        ("count with a found bound", one(count(it.isotopes("Silver", vec![it.as_heavy("Ag-107")])))),
+        (
+            "count below a parent",
+            one(count(it.ions_of("Au-198", vec![ask.most("ions", "charge", whole(5))]))),
+        ),
         (
             "count in a range",
-            one(count(isotopes(
+            one(count(it.isotopes(
                 "Iron",
                 vec![
-                    heavy(50.0),
+                    it.heavy(50.0),
                     ask.most("isotopes", "mass_da", number(60.5)),
                     ask.is("isotopes", "parity", text("+")),
                 ],
             ))),
         ),
-        ("sum", aggregate(Statistic::Sum, isotopes("Gold", vec![radioactive()]))),
-        ("mean", aggregate(Statistic::Mean, isotopes("Gold", vec![radioactive()]))),
-        ("minimum", aggregate(Statistic::Min, isotopes("Gold", vec![heavy(180.0)]))),
-        ("maximum", aggregate(Statistic::Max, isotopes("Silver", vec![]))),
-        ("converted", one(converted(ask.field(element("Gold"), "melting_point_k"), "K", "°C"))),
-        ("converted of a parent", one(converted(melting("Au-198"), "K", "°F"))),
-        ("difference", computed(Operation::Difference, melting("Au-198"), melting("Ag-107"))),
-        ("ratio", computed(Operation::Ratio, mass("Au-198"), mass("Ag-107"))),
+    ]
+}
+
+fn two_values(group: &TableGroup) -> Vec<Named> {
+    let it = Chemistry(Ask(group));
+    let ask = &it.0;
+    vec![
+        ("sum", it.aggregate(Statistic::Sum, it.isotopes("Gold", vec![it.radioactive()]))),
+        ("mean", it.aggregate(Statistic::Mean, it.isotopes("Gold", vec![it.radioactive()]))),
+        ("minimum", it.aggregate(Statistic::Min, it.isotopes("Gold", vec![it.heavy(180.0)]))),
+        ("maximum", it.aggregate(Statistic::Max, it.isotopes("Silver", vec![]))),
+        ("converted", one(converted(ask.field(it.element("Gold"), "melting_point_k"), "K", "°C"))),
+        ("converted of a parent", one(converted(it.melting("Au-198"), "K", "°F"))),
+        ("difference", computed(Operation::Difference, it.melting("Au-198"), it.melting("Ag-107"))),
+        ("ratio", computed(Operation::Ratio, it.mass("Au-198"), it.mass("Ag-107"))),
         (
             "share",
             computed(
                 Operation::Percent,
-                count(isotopes("Gold", vec![radioactive()])),
-                count(isotopes("Gold", vec![])),
+                count(it.isotopes("Gold", vec![it.radioactive()])),
+                count(it.isotopes("Gold", vec![])),
             ),
         ),
         (
             "percent",
             computed(
                 Operation::Percent,
-                ask.field(element("Gold"), "density_g_per_cm3"),
-                ask.field(element("Silver"), "density_g_per_cm3"),
+                ask.field(it.element("Gold"), "density_g_per_cm3"),
+                ask.field(it.element("Silver"), "density_g_per_cm3"),
             ),
         ),
-        ("which of two", Wish::Which { of: vec![mass("Au-198"), mass("Ag-107")], largest: true }),
+    ]
+}
+
+fn compared(group: &TableGroup) -> Vec<Named> {
+    let it = Chemistry(Ask(group));
+    let ask = &it.0;
+    vec![
+        ("which of two", Wish::Which { of: vec![it.mass("Au-198"), it.mass("Ag-107")], largest: true }),
         (
             "which of three",
             Wish::Which {
-                of: ["Gold", "Silver", "Iron"].map(|e| ask.field(element(e), "boiling_point_k")).to_vec(),
+                of: ["Gold", "Silver", "Iron"].map(|e| ask.field(it.element(e), "boiling_point_k")).to_vec(),
                 largest: false,
             },
         ),
-        ("which of parents", Wish::Which { of: vec![melting("Au-198"), melting("Ag-107")], largest: true }),
+        (
+            "which of parents",
+            Wish::Which { of: vec![it.melting("Au-198"), it.melting("Ag-107")], largest: true },
+        ),
         (
             "which by count",
             Wish::Which {
                 of: vec![
-                    count(isotopes("Gold", vec![radioactive()])),
-                    count(isotopes("Silver", vec![radioactive()])),
+                    count(it.isotopes("Gold", vec![it.radioactive()])),
+                    count(it.isotopes("Silver", vec![it.radioactive()])),
                 ],
                 largest: false,
             },
         ),
-        ("which by a long way", Wish::Which { of: vec![deep("Au-198"), deep("Fe-56")], largest: true }),
+        ("which by a long way", Wish::Which { of: vec![it.deep("Au-198"), it.deep("Fe-56")], largest: true }),
+    ]
+}
+
+fn gathered(group: &TableGroup) -> Vec<Named> {
+    let it = Chemistry(Ask(group));
+    let ask = &it.0;
+    vec![
         (
             "sum in the head",
-            Wish::Fold { of: vec![mass("Au-198"), mass("Ag-107"), mass("Fe-56")], fold: Fold::Sum },
+            Wish::Fold { of: vec![it.mass("Au-198"), it.mass("Ag-107"), it.mass("Fe-56")], fold: Fold::Sum },
         ),
         (
             "gap in the head",
-            Wish::Fold { of: vec![melting("Au-198"), melting("Fe-56")], fold: Fold::Difference },
+            Wish::Fold { of: vec![it.melting("Au-198"), it.melting("Fe-56")], fold: Fold::Difference },
         ),
         (
             "counts added",
             Wish::Fold {
-                of: vec![count(isotopes("Gold", vec![])), count(isotopes("Iron", vec![]))],
+                of: vec![count(it.isotopes("Gold", vec![])), count(it.isotopes("Iron", vec![]))],
                 fold: Fold::Sum,
             },
         ),
@@ -139,44 +218,44 @@ pub(super) fn chemistry(group: &TableGroup) -> Vec<Named> {
             "counts compared",
             Wish::Fold {
                 of: vec![
-                    count(isotopes("Gold", vec![heavy(190.0)])),
-                    count(isotopes("Iron", vec![heavy(190.0)])),
+                    count(it.isotopes("Gold", vec![it.heavy(190.0)])),
+                    count(it.isotopes("Iron", vec![it.heavy(190.0)])),
                 ],
                 fold: Fold::Difference,
             },
         ),
-        ("each", Wish::Each(vec![mass("Au-198"), mass("Ag-107")])),
+        ("each", Wish::Each(vec![it.mass("Au-198"), it.mass("Ag-107")])),
         (
             "each name",
-            Wish::Each(vec![Scalar::Name { of: owner("Au-198") }, Scalar::Name { of: owner("Kr-97") }]),
+            Wish::Each(vec![Scalar::Name { of: it.owner("Au-198") }, Scalar::Name { of: it.owner("Kr-97") }]),
         ),
         (
             "each count",
             Wish::Each(vec![
-                count(isotopes("Gold", vec![radioactive()])),
-                count(isotopes("Iron", vec![radioactive()])),
+                count(it.isotopes("Gold", vec![it.radioactive()])),
+                count(it.isotopes("Iron", vec![it.radioactive()])),
             ]),
         ),
         (
             "each of one row",
             Wish::Each(vec![
-                ask.field(element("Gold"), "melting_point_k"),
-                ask.field(element("Gold"), "density_g_per_cm3"),
+                ask.field(it.element("Gold"), "melting_point_k"),
+                ask.field(it.element("Gold"), "density_g_per_cm3"),
             ]),
         ),
         (
             "two things",
             Wish::Each(vec![
-                ask.field(element("Gold"), "cas_number"),
-                count(isotopes("Silver", vec![radioactive()])),
+                ask.field(it.element("Gold"), "cas_number"),
+                count(it.isotopes("Silver", vec![it.radioactive()])),
             ]),
         ),
-        ("names", Wish::Names(isotopes("Gold", vec![heavy(195.0), radioactive()]))),
+        ("names", Wish::Names(it.isotopes("Gold", vec![it.heavy(195.0), it.radioactive()]))),
         (
             "names in both",
             Wish::Common(
-                isotopes("Gold", vec![radioactive()]),
-                isotopes("Gold", vec![ask.is("isotopes", "parity", text("+"))]),
+                it.isotopes("Gold", vec![it.radioactive()]),
+                it.isotopes("Gold", vec![ask.is("isotopes", "parity", text("+"))]),
             ),
         ),
     ]
@@ -201,7 +280,6 @@ pub(super) fn time_zones(group: &TableGroup) -> Vec<Named> {
             vec![ask.least("offset_changes", "offset_after_minutes", whole(-240))],
         )
     };
-    let count = |rows| Scalar::Count { rows };
     vec![
         ("field", one(offset("Asia/Kathmandu"))),
         ("field of text", one(ask.field(zone("America/Denver"), "coverage"))),
@@ -256,18 +334,17 @@ pub(super) fn flights(group: &TableGroup) -> Vec<Named> {
     let flight = |name: &str| ask.named("flights", name);
     let from = ask.link("flights", "origin_airport_code");
     let to = ask.link("flights", "destination_airport_code");
-    let leaving = |name: &str, conditions| crate::question::Rows {
+    let leaving = |name: &str, conditions| Rows {
         table: ask.table("flights"),
         of: Some((from, airport(name))),
         conditions,
     };
-    let origin = |name: &str| crate::question::Entity::Parent { link: from, of: Box::new(flight(name)) };
-    let destination = |name: &str| crate::question::Entity::Parent { link: to, of: Box::new(flight(name)) };
+    let origin = |name: &str| Entity::Parent { link: from, of: Box::new(flight(name)) };
+    let destination = |name: &str| Entity::Parent { link: to, of: Box::new(flight(name)) };
     let since = |text: &str| ask.least("flights", "departed_on", Bound::Said(Cell::Text(text.into())));
     let until = |text: &str| ask.most("flights", "departed_on", Bound::Said(Cell::Text(text.into())));
     let called_off = || ask.is("flights", "is_cancelled", Cell::Bool(true));
     let cabin = || ask.is("flights", "cabin", text("economy"));
-    let count = |rows| Scalar::Count { rows };
     let day = |name: &str| ask.field(flight(name), "departed_on");
     let cost = |rows, statistic| {
         one(Scalar::Aggregate { rows, statistic, column: ask.column("flights", "price_usd") })
@@ -320,10 +397,8 @@ pub(super) fn flights(group: &TableGroup) -> Vec<Named> {
             "names in both",
             Wish::Common(
                 leaving("首都机场", vec![]),
-                crate::question::Rows {
-                    table: ask.table("flights"),
-                    of: Some((to, airport("贡嘎机场"))),
-                    conditions: vec![],
+                Rows {
+                    table: ask.table("flights"), of: Some((to, airport("贡嘎机场"))), conditions: vec![]
                 },
             ),
         ),
