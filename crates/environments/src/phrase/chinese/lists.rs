@@ -119,6 +119,7 @@ impl Teller<'_, '_> {
     pub(super) fn names(&mut self, rows: &Rows) -> String {
         let table = self.table(rows.table);
         let class = table.classifier_zh.clone();
+        let label = words::label_noun(table);
         let mut sentences = self.introductions(&Scalar::Count { rows: rows.clone() });
         let all = self.rows(rows);
         let scope = self.scope(rows);
@@ -143,8 +144,8 @@ impl Teller<'_, '_> {
         }
         let phrase = match self.pick(3) {
             0 => format!("{all}的完整名单"),
-            1 => format!("{recorded}的全部{}的名称", all.trim_start_matches("所有")),
-            _ => format!("{}各自的{}", all.trim_start_matches("所有"), words::label_noun(table)),
+            1 => format!("{recorded}的全部{}的{label}", all.trim_start_matches("所有")),
+            _ => format!("{}各自的{label}", all.trim_start_matches("所有")),
         };
         sentences.push(self.request(&phrase));
         sentences.join("")

@@ -116,13 +116,13 @@ impl<'a> Teller<'a, '_> {
             {
                 format!("{base}对应的{noun}")
             }
-            (Relation::Belongs { verb: "", noun }, _) => format!("{base}所属{noun}"),
             (Relation::Belongs { verb, noun }, LinkTurn::Verb | LinkTurn::Match | LinkTurn::Other) => {
-                format!("{base}所{verb}{noun}")
+                let verb = if verb.is_empty() { "属" } else { verb };
+                // 所属的族: a noun of one character does not lean on the verb.
+                let joint = if noun.chars().count() == 1 { "的" } else { "" };
+                format!("{base}所{verb}{joint}{noun}")
             }
-            (Relation::Role(role), LinkTurn::Match) if !base.ends_with(words::is_han) => {
-                format!("{base}{role}")
-            }
+            (Relation::Role(role), LinkTurn::Match) if !base.ends_with(words::is_han) => abutted(base, role),
             (Relation::Role(role), LinkTurn::Verb | LinkTurn::Match | LinkTurn::Other) => {
                 genitive(base, role)
             }
@@ -143,7 +143,7 @@ impl<'a> Teller<'a, '_> {
                     && owner.plain
                     && (owner.base.is_empty() || self.style.place == PlaceTurn::Inside) =>
             {
-                format!("{}{place}的{noun}", owner.base)
+                format!("{}的{noun}", abutted(&owner.base, &place))
             }
             Some(_) | None => {
                 let all = self.joined(rows, modifiers);
@@ -424,7 +424,9 @@ impl<'a> Teller<'a, '_> {
     pub(super) fn scale(&self, scalar: &Scalar) -> Scale {
         match scalar {
             Scalar::Field { of, column } => words::scale(self.column(of.table(&self.group.links), *column)),
-            Scalar::Aggregate { rows, column, .. } => words::scale(self.column(rows.table, *column)),
+            Scalar::Aggregate { rows, column, statistic } => {
+                words::scale(self.column(rows.table, *column)).of_statistic(*statistic)
+            }
             Scalar::Converted { of, .. } => self.scale(of),
             Scalar::Count { .. } => Scale::AMOUNT,
             Scalar::Computed { operation: crate::question::Operation::Percent, .. } => Scale::HEIGHT,
@@ -453,4 +455,14 @@ fn range<'t>(a: &'t Test, b: &'t Test) -> Option<(&'t crate::tables::Cell, &'t c
 /// 元素Gold的同位素; the noun alone where the owner is left out.
 pub(super) fn genitive(base: &str, noun: &str) -> String {
     if base.is_empty() { noun.to_owned() } else { format!("{base}的{noun}") }
+}
+
+/// Two words side by side, with 的 between Latin letters or digits that would run together.
+pub(super) fn abutted(first: &str, second: &str) -> String {
+    let latin = |c: char| c.is_ascii_alphanumeric();
+    if first.ends_with(latin) && second.starts_with(latin) {
+        format!("{first}的{second}")
+    } else {
+        format!("{first}{second}")
+    }
 }

@@ -5,7 +5,7 @@
 //! looked at, and the rows are 两者 from there on.
 
 use super::LIMIT;
-use super::rows::Teller;
+use super::rows::{Teller, abutted};
 use super::spine;
 use super::value::Wanted;
 use super::words;
@@ -72,7 +72,7 @@ impl<'a> Teller<'a, '_> {
             turns.push(format!("{topic}中，哪{class}{measure}{more}"));
         }
         if lead.is_empty() {
-            turns.push(format!("{measure}{more}的是{noun}{}", names.join("还是")));
+            turns.push(format!("{measure}{more}的是{noun}{}", either(names)));
             turns.push(format!("按{measure}比，{noun}{}哪{class}{more}", listed(names)));
         }
         if let Some(word) = self.own_degree(scalar, largest) {
@@ -90,7 +90,7 @@ impl<'a> Teller<'a, '_> {
         let asked = clipped(&self.value_of(branches, &which), adjective);
         let names = &branches.names;
         let turns = vec![
-            format!("{asked}{more}，{}", names.join("还是")),
+            format!("{asked}{more}，{}", either(names)),
             format!("{}，{asked}{more}", listed(names)),
             format!("{}相比，{asked}{more}", listed(names)),
             format!("{}当中，{asked}{more}", names.join("、")),
@@ -210,13 +210,9 @@ impl<'a> Teller<'a, '_> {
     }
 
     fn folded_unit(&self, scalar: &Scalar, fold: Fold) -> Option<String> {
-        match (scalar, fold) {
-            (Scalar::Field { of, column }, Fold::Difference)
-                if words::is_year(self.column(of.table(&self.group.links), *column)) =>
-            {
-                Some("年".to_owned())
-            }
-            (_, Fold::Sum | Fold::Difference) => self.unit_of(scalar),
+        match fold {
+            Fold::Difference if self.is_year(scalar) => Some("年".to_owned()),
+            Fold::Sum | Fold::Difference => self.unit_of(scalar),
         }
     }
 
@@ -398,7 +394,10 @@ impl<'a> Teller<'a, '_> {
             };
             lead.push_str(&sentence);
             let noun = words::noun(self.table(heavy.table(&self.group.links)));
-            self.introduced.push((heavy.clone(), format!("对应{noun}")));
+            self.introduced.push((
+                heavy.clone(),
+                if noun.chars().count() == 1 { format!("对应的{noun}") } else { format!("对应{noun}") },
+            ));
         }
         lead
     }
@@ -460,10 +459,21 @@ pub(super) fn listed(items: &[String]) -> String {
 fn glued(owner: &str, measure: &str) -> String {
     let pronoun = ["两者", "它们", "前者", "后者", "各自"].contains(&owner);
     let tied = ["所", "对应", "归属", "以其"].iter().any(|start| measure.starts_with(start));
-    if tied || (measure.contains('的') && !pronoun) {
-        format!("{owner}{measure}")
+    // 元素Gold质量最大的同位素的半衰期: what is said by its place has 的 enough.
+    let placed = measure.split('的').next().is_some_and(|head| head.contains(['最', '第']));
+    if tied || (placed && measure.contains('的') && !pronoun) {
+        abutted(owner, measure)
     } else {
         format!("{owner}的{measure}")
+    }
+}
+
+/// A、B还是C
+fn either(names: &[String]) -> String {
+    match names.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{}还是{last}", rest.join("、")),
+        Some((last, _)) => last.clone(),
+        None => String::new(),
     }
 }
 

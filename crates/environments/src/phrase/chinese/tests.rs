@@ -361,7 +361,12 @@ fn drawn_wishes_keep_every_name_and_no_phrase_too_long() {
                 assert!(!text.contains(slip), "{depth}: `{slip}` in {text}");
             }
             for (table, row) in shape::of_wish(&group, wish).1 {
-                assert!(text.contains(group.tables[table].label_of(row)), "{depth}: {text}");
+                let label = group.tables[table].label_of(row);
+                let ends = |(at, name): (usize, &str)| {
+                    let mut rest = text[at + name.len()..].chars();
+                    !rest.next().is_some_and(|next| next.is_ascii_alphanumeric())
+                };
+                assert!(text.match_indices(label).any(ends), "{depth}: {text}");
             }
             let longest =
                 text.split(['，', '。', '？', '、']).map(|phrase| phrase.matches('的').count()).max();

@@ -80,24 +80,30 @@ impl Teller<'_, '_> {
             Scalar::Field { of, column } => self.unit(self.column(of.table(&self.group.links), *column)),
             Scalar::Aggregate { rows, column, .. } => self.unit(self.column(rows.table, *column)),
             Scalar::Converted { to, .. } => Some(words::unit(to.symbol, true)),
-            Scalar::Computed { operation: Operation::Difference, a, .. } => match &**a {
-                Scalar::Field { of, column }
-                    if words::is_year(self.column(of.table(&self.group.links), *column)) =>
-                {
-                    Some("年".to_owned())
-                }
-                Scalar::Field { .. }
-                | Scalar::Name { .. }
-                | Scalar::Count { .. }
-                | Scalar::Aggregate { .. }
-                | Scalar::Converted { .. }
-                | Scalar::Computed { .. } => self.unit_of(a),
-            },
+            Scalar::Computed { operation: Operation::Difference, a, .. } if self.is_year(a) => {
+                Some("年".to_owned())
+            }
+            Scalar::Computed { operation: Operation::Difference, a, .. } => self.unit_of(a),
             Scalar::Computed { operation: Operation::Percent, .. } => Some("%".to_owned()),
             Scalar::Computed { operation: Operation::Days, .. } => Some("天".to_owned()),
             Scalar::Computed { operation: Operation::Ratio, .. }
             | Scalar::Name { .. }
             | Scalar::Count { .. } => None,
+        }
+    }
+
+    /// Whether a value is a year; a mean of years is not.
+    pub(super) fn is_year(&self, scalar: &Scalar) -> bool {
+        match scalar {
+            Scalar::Field { of, column } => words::is_year(self.column(of.table(&self.group.links), *column)),
+            Scalar::Aggregate { rows, column, statistic: Statistic::Min | Statistic::Max } => {
+                words::is_year(self.column(rows.table, *column))
+            }
+            Scalar::Aggregate { .. }
+            | Scalar::Name { .. }
+            | Scalar::Count { .. }
+            | Scalar::Converted { .. }
+            | Scalar::Computed { .. } => false,
         }
     }
 
@@ -108,9 +114,7 @@ impl Teller<'_, '_> {
                 let column = self.column(of.table(&self.group.links), *column);
                 words::asks(column, self.unit(column).as_deref())
             }
-            Scalar::Aggregate { rows, column, .. } if words::is_year(self.column(rows.table, *column)) => {
-                "是哪一年".to_owned()
-            }
+            Scalar::Aggregate { .. } if self.is_year(scalar) => "是哪一年".to_owned(),
             Scalar::Name { .. } => "是什么".to_owned(),
             Scalar::Count { .. }
             | Scalar::Aggregate { .. }
@@ -347,7 +351,8 @@ impl Teller<'_, '_> {
     fn aggregate(&mut self, rows: &Rows, statistic: Statistic, at: usize) -> Wanted {
         let column = self.column(rows.table, at);
         let (noun, unit) = (words::column_noun(column), self.unit(column));
-        let (asks, much) = if words::is_year(column) {
+        let whole_years = matches!(statistic, Statistic::Min | Statistic::Max) && words::is_year(column);
+        let (asks, much) = if whole_years {
             ("是哪一年".to_owned(), "哪一年".to_owned())
         } else {
             (words::how_much(unit.as_deref()), words::much(unit.as_deref()))

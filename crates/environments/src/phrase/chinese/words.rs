@@ -5,7 +5,7 @@
 //! Columns that the file of words says nothing about get theirs by the last character of their name. Where no Chinese
 //! word is known at all the English one stands in; [`sayable`](super::sayable) keeps such questions out.
 
-use crate::question::units;
+use crate::question::{Statistic, units};
 use crate::tables::{Cell, Column, Kind, Link, Table, TableGroup};
 
 /// How a row is tied to its parent.
@@ -37,6 +37,16 @@ impl Scale {
     const TIME: Self = Self { big: "晚", small: "早" };
     const SPEED: Self = Self { big: "快", small: "慢" };
     const DISTANCE: Self = Self { big: "远", small: "近" };
+
+    /// The adjectives of a statistic over such values: the sum of distances is large, not far.
+    pub(super) fn of_statistic(self, statistic: Statistic) -> Self {
+        let moves = ["远", "快"].contains(&self.big);
+        match statistic {
+            Statistic::Sum => Self::SIZE,
+            Statistic::Mean | Statistic::Min | Statistic::Max if moves => Self::SIZE,
+            Statistic::Mean | Statistic::Min | Statistic::Max => self,
+        }
+    }
 
     pub(super) fn word(self, largest: bool) -> &'static str {
         if largest { self.big } else { self.small }
@@ -200,7 +210,7 @@ pub(super) fn scale(column: &Column) -> Scale {
             Scale::HEIGHT,
         ),
         (
-            &["比例", "占比", "成本", "收入", "工资", "费", "费用", "等级", "热", "性", "票价", "产值"],
+            &["比例", "占比", "成本", "收入", "工资", "费", "费用", "级", "排名", "热", "性", "票价", "产值"],
             Scale::HEIGHT,
         ),
     ];
