@@ -19,7 +19,7 @@ impl Role {
 }
 
 impl Language {
-    fn code(self) -> &'static str {
+    pub(crate) fn code(self) -> &'static str {
         match self {
             Self::English => "en",
             Self::Chinese => "zh",

@@ -1,0 +1,468 @@
+//! Noun phrases for rows: one row by how it is found, and the rows that meet conditions.
+//!
+//! Everything that says which rows stands before the noun, joined by 、 and closed by one 的, as in
+//! 属于元素Gold、质量不低于190 Da的放射性同位素; a chain of 的 is what makes Chinese of this kind unreadable, so links are
+//! said by verbs (所属, 属于, 以…为…) where a clause follows. Rows that a sentence before has introduced are called by
+//! what they were introduced as. Which sentence that is, and how deep a phrase may get, is decided elsewhere.
+
+use super::words::{self, Relation, Scale};
+use super::{LinkTurn, PlaceTurn, Style};
+use crate::draw::Draw;
+use crate::question::{Bound, Condition, Entity, Rows, Scalar, Test};
+use crate::tables::{Column, Kind, Table, TableGroup};
+
+/// Where a choice between turns of phrase comes from.
+pub(super) enum Voice<'d> {
+    /// Always the plainest.
+    Plain,
+    /// Any of them.
+    Drawn(&'d mut Draw),
+}
+
+/// Says the parts of one question.
+pub(super) struct Teller<'a, 'd> {
+    pub(super) group: &'a TableGroup,
+    pub(super) style: Style,
+    pub(super) voice: Voice<'d>,
+    /// Rows that were introduced, and what they are called since; an empty name is left out (各 or a topic stands there).
+    pub(super) introduced: Vec<(Entity, String)>,
+}
+
+/// Rows in two halves: where to look, and what is said of those wanted.
+pub(super) struct Scope {
+    /// 元素Gold的放射性同位素
+    pub(super) place: String,
+    /// 质量不低于190 Da
+    pub(super) clauses: Vec<String>,
+}
+
+/// What stands before the noun of some rows.
+struct Modifiers {
+    /// Tied to a row by 的 or 属于.
+    owner: Option<Owner>,
+    clauses: Vec<String>,
+    /// 放射性
+    attribute: String,
+}
+
+struct Owner {
+    /// 元素Gold; empty where a topic says it.
+    base: String,
+    /// 属于元素Gold, as a clause.
+    clause: String,
+    /// Whether 元素Gold的同位素 says the link.
+    plain: bool,
+}
+
+impl<'a> Teller<'a, '_> {
+    pub(super) fn pick(&mut self, bound: usize) -> usize {
+        match &mut self.voice {
+            Voice::Plain => 0,
+            Voice::Drawn(draw) => draw.below(bound),
+        }
+    }
+
+    pub(super) fn choose(&mut self, mut from: Vec<String>) -> String {
+        if from.is_empty() {
+            return String::new();
+        }
+        let at = self.pick(from.len());
+        from.swap_remove(at)
+    }
+
+    pub(super) fn table(&self, table: usize) -> &'a Table {
+        &self.group.tables[table]
+    }
+
+    pub(super) fn column(&self, table: usize, column: usize) -> &'a Column {
+        &self.group.tables[table].columns[column]
+    }
+
+    pub(super) fn unit(&self, column: &Column) -> Option<String> {
+        column.unit.map(|symbol| words::unit(symbol, self.style.spelled_units))
+    }
+
+    pub(super) fn alias(&self, entity: &Entity) -> Option<&str> {
+        self.introduced.iter().rev().find(|(known, _)| known == entity).map(|(_, alias)| alias.as_str())
+    }
+
+    /// One row: 同位素Au-198所属的元素.
+    pub(super) fn entity(&mut self, entity: &Entity) -> String {
+        if let Some(alias) = self.alias(entity) {
+            return alias.to_owned();
+        }
+        match entity {
+            Entity::Named { table, row } => {
+                let table = self.table(*table);
+                words::named(table, table.label_of(*row))
+            }
+            Entity::Parent { link, of } => {
+                let base = self.entity(of);
+                let chained = matches!(**of, Entity::Parent { .. }) && self.alias(of).is_none();
+                let turn = if base.is_empty() || chained { LinkTurn::Verb } else { self.style.link };
+                self.parent(*link, &base, turn)
+            }
+            Entity::Ranked { rows, by, largest, rank } => self.ranked(rows, *by, *largest, *rank),
+        }
+    }
+
+    fn parent(&self, link: usize, base: &str, turn: LinkTurn) -> String {
+        match (words::relation(self.group, &self.group.links[link]), turn) {
+            (Relation::Belongs { verb: "属", noun }, LinkTurn::Match) => format!("{base}所对应的{noun}"),
+            (Relation::Belongs { verb: "属", noun }, LinkTurn::Other) => format!("{base}归属的{noun}"),
+            (Relation::Belongs { verb: "在", noun }, LinkTurn::Other) => format!("{base}所处的{noun}"),
+            (Relation::Belongs { verb: "", noun }, LinkTurn::Verb | LinkTurn::Match)
+                if !base.contains("对应") =>
+            {
+                format!("{base}对应的{noun}")
+            }
+            (Relation::Belongs { verb, noun }, LinkTurn::Verb | LinkTurn::Match | LinkTurn::Other) => {
+                let verb = if verb.is_empty() { "属" } else { verb };
+                // 所属的族: a noun of one character does not lean on the verb.
+                let joint = if noun.chars().count() == 1 { "的" } else { "" };
+                format!("{base}所{verb}{joint}{noun}")
+            }
+            (Relation::Role(role), LinkTurn::Match) if !base.ends_with(words::is_han) => abutted(base, role),
+            (Relation::Role(role), LinkTurn::Verb | LinkTurn::Match | LinkTurn::Other) => {
+                genitive(base, role)
+            }
+        }
+    }
+
+    /// A row by its place: 元素Gold的同位素中质量最大的那种.
+    fn ranked(&mut self, rows: &Rows, by: usize, largest: bool, rank: usize) -> String {
+        let place = self.superlative(rows.table, by, largest, rank);
+        let table = self.table(rows.table);
+        let modifiers = self.modifiers(rows);
+        let noun = format!("{}{}", modifiers.attribute, words::noun(table));
+        let simple = modifiers.clauses.is_empty();
+        match &modifiers.owner {
+            None if simple => format!("{place}的{noun}"),
+            Some(owner)
+                if simple
+                    && owner.plain
+                    && (owner.base.is_empty() || self.style.place == PlaceTurn::Inside) =>
+            {
+                format!("{}的{noun}", abutted(&owner.base, &place))
+            }
+            Some(_) | None => {
+                let all = self.joined(rows, modifiers);
+                let class = &table.classifier_zh;
+                match self.style.place {
+                    PlaceTurn::One => format!("{all}里{place}的一{class}"),
+                    // An order is worth its words only where the place is not the first.
+                    PlaceTurn::Sorted if rank > 1 => {
+                        let order = self.order(rows.table, by, largest);
+                        format!("{all}里{order}排第{}的那{class}", words::numeral(rank))
+                    }
+                    PlaceTurn::Inside | PlaceTurn::That | PlaceTurn::Sorted => {
+                        format!("{all}中{place}的那{class}")
+                    }
+                }
+            }
+        }
+    }
+
+    /// 按质量从大到小
+    pub(super) fn order(&self, table: usize, by: usize, largest: bool) -> String {
+        let column = self.column(table, by);
+        let scale = words::scale(column);
+        format!("按{}从{}到{}", words::column_noun(column), scale.word(largest), scale.word(!largest))
+    }
+
+    /// 质量最大, 质量第二大, 最重.
+    pub(super) fn superlative(&mut self, table: usize, by: usize, largest: bool, rank: usize) -> String {
+        let column = self.column(table, by);
+        let own = if largest { &column.say.most_zh } else { &column.say.least_zh };
+        if let Some(word) = own.as_deref().map(|word| word.trim_end_matches('的'))
+            && self.style.own_superlatives
+            && (rank == 1 || word.starts_with('最'))
+        {
+            return if rank == 1 {
+                word.to_owned()
+            } else {
+                format!("第{}{}", words::numeral(rank), word.trim_start_matches('最'))
+            };
+        }
+        let adjective = words::scale(column).word(largest);
+        let noun = words::column_noun(column);
+        match rank {
+            1 => format!("{noun}最{adjective}"),
+            _ => format!("{noun}第{}{adjective}", words::numeral(rank)),
+        }
+    }
+
+    fn modifiers(&mut self, rows: &Rows) -> Modifiers {
+        let owner = rows.of.as_ref().map(|(link, entity)| self.owner(*link, entity));
+        let mut clauses = Vec::new();
+        let mut attribute = String::new();
+        let mut done = Vec::new();
+        for (at, condition) in rows.conditions.iter().enumerate() {
+            if done.contains(&at) {
+                continue;
+            }
+            let column = self.column(rows.table, condition.column);
+            if let Test::Is(crate::tables::Cell::Bool(value)) = condition.test {
+                let word = words::flag(column, value);
+                if attribute.is_empty() && words::is_attribute(&word) {
+                    attribute = word;
+                } else {
+                    clauses.push(word);
+                }
+                continue;
+            }
+            let partner = rows.conditions.iter().enumerate().skip(at + 1).find(|(_, other)| {
+                other.column == condition.column && range(&condition.test, &other.test).is_some()
+            });
+            if let Some((other, ends)) =
+                partner.and_then(|(place, other)| Some((place, range(&condition.test, &other.test)?)))
+            {
+                done.push(other);
+                clauses.push(self.between(column, ends.0, ends.1));
+            } else {
+                clauses.push(self.clause(rows.table, condition));
+            }
+        }
+        Modifiers { owner, clauses, attribute }
+    }
+
+    fn owner(&mut self, link: usize, entity: &Entity) -> Owner {
+        let base = self.entity(entity);
+        match words::relation(self.group, &self.group.links[link]) {
+            Relation::Belongs { verb, noun } => {
+                let clause = match verb {
+                    "属" => format!("属于{base}"),
+                    "在" => format!("位于{base}"),
+                    "" => format!("{noun}为{}", self.bare(entity, &base)),
+                    _ => format!("所{verb}{noun}为{base}"),
+                };
+                Owner { base, clause, plain: true }
+            }
+            Relation::Role(role) => {
+                let bare = self.bare(entity, &base);
+                let clause = match self.style.role_clause {
+                    // 为 and 是 want a full noun behind them.
+                    0 if bare.chars().count() > 1 => format!("{role}为{bare}"),
+                    1 if bare.chars().count() > 1 => format!("{role}是{bare}"),
+                    _ => format!("以{bare}为{role}"),
+                };
+                Owner { base, clause, plain: false }
+            }
+        }
+    }
+
+    /// The name alone where the noun was just said, and 其 where a topic says it.
+    fn bare(&self, entity: &Entity, base: &str) -> String {
+        match entity {
+            Entity::Named { table, row } if self.alias(entity).is_none() => {
+                words::bare(self.table(*table), self.table(*table).label_of(*row))
+            }
+            Entity::Named { .. } | Entity::Parent { .. } | Entity::Ranked { .. } if base.is_empty() => {
+                "其".to_owned()
+            }
+            Entity::Named { .. } | Entity::Parent { .. } | Entity::Ranked { .. } => base.to_owned(),
+        }
+    }
+
+    /// The rows as one noun phrase: 属于元素Gold、质量不低于190 Da的放射性同位素.
+    pub(super) fn rows(&mut self, rows: &Rows) -> String {
+        let modifiers = self.modifiers(rows);
+        self.joined(rows, modifiers)
+    }
+
+    fn joined(&mut self, rows: &Rows, modifiers: Modifiers) -> String {
+        let Modifiers { owner, clauses, attribute } = modifiers;
+        let noun = format!("{attribute}{}", words::noun(self.table(rows.table)));
+        let topical = owner.as_ref().is_some_and(|owner| owner.plain && owner.base.is_empty());
+        let mut all = Vec::new();
+        match owner {
+            Some(owner) if owner.plain && clauses.is_empty() => return genitive(&owner.base, &noun),
+            Some(owner) if !topical => all.push(owner.clause),
+            Some(_) | None => {}
+        }
+        all.extend(clauses);
+        match (all.is_empty(), topical, attribute.is_empty()) {
+            (true, false, true) => format!("所有{noun}"),
+            (true, _, _) => noun,
+            (false, _, _) => format!("{}的{noun}", all.join("、")),
+        }
+    }
+
+    /// The rows in two halves, for sentences that say first where to look.
+    pub(super) fn scope(&mut self, rows: &Rows) -> Scope {
+        let Modifiers { owner, clauses, attribute } = self.modifiers(rows);
+        let noun = format!("{attribute}{}", words::noun(self.table(rows.table)));
+        let place = match owner {
+            None => format!("所有{noun}"),
+            Some(owner) if owner.plain => genitive(&owner.base, &noun),
+            Some(owner) => format!("{}的{noun}", owner.clause),
+        };
+        Scope { place, clauses }
+    }
+
+    /// What is true of each of the rows, after 是 or 既: 属于元素Gold, 宇称为正, 是放射性同位素.
+    pub(super) fn predicate(&mut self, rows: &Rows) -> String {
+        let Modifiers { owner, clauses, attribute } = self.modifiers(rows);
+        let noun = words::noun(self.table(rows.table));
+        let owned = owner.map(|owner| owner.clause);
+        let mut all: Vec<String> = Vec::new();
+        if attribute.is_empty() {
+            all.extend(owned);
+            all.extend(clauses);
+        } else {
+            all.push(format!("是{attribute}{noun}"));
+            all.extend(owned);
+            all.extend(clauses);
+        }
+        match all.len() {
+            0 => format!("是{noun}"),
+            _ => all.join("且"),
+        }
+    }
+
+    /// 质量不低于190 Da
+    fn clause(&mut self, table: usize, condition: &Condition) -> String {
+        let column = self.column(table, condition.column);
+        let noun = words::column_noun(column);
+        match &condition.test {
+            Test::Is(cell) => {
+                let value = self.said(column, cell);
+                format!("{noun}为{value}")
+            }
+            Test::AtLeast(Bound::Said(cell)) => {
+                let value = self.said(column, cell);
+                self.bounded(column, &value, Side::Least)
+            }
+            Test::AtMost(Bound::Said(cell)) => {
+                let value = self.said(column, cell);
+                self.bounded(column, &value, Side::Most)
+            }
+            Test::AtLeast(Bound::Found(scalar)) => {
+                let other = self.standard(table, condition.column, scalar);
+                self.compared(column, &other, Side::Least)
+            }
+            Test::AtMost(Bound::Found(scalar)) => {
+                let other = self.standard(table, condition.column, scalar);
+                self.compared(column, &other, Side::Most)
+            }
+        }
+    }
+
+    fn said(&self, column: &Column, cell: &crate::tables::Cell) -> String {
+        words::value(column, cell, self.style.spelled_units, self.style.written_dates)
+    }
+
+    /// A bound that the user says. All turns include the bound itself.
+    fn bounded(&mut self, column: &Column, value: &str, side: Side) -> String {
+        let noun = words::column_noun(column);
+        let turns: [&str; 4] = if column.kind == Kind::Date {
+            match side {
+                Side::Least => ["不早于{}", "在{}或之后", "在{}当天或之后", "在{}或更晚"],
+                Side::Most => ["不晚于{}", "在{}或之前", "在{}当天或之前", "在{}或更早"],
+            }
+        } else if words::is_year(column) {
+            match side {
+                Side::Least => ["不早于{}", "在{}或之后", "在{}及以后", "为{}或更晚"],
+                Side::Most => ["不晚于{}", "在{}或之前", "在{}及以前", "为{}或更早"],
+            }
+        } else {
+            match side {
+                Side::Least => ["不低于{}", "至少为{}", "达到或超过{}", "大于或等于{}"],
+                Side::Most => ["不超过{}", "至多为{}", "不高于{}", "小于或等于{}"],
+            }
+        };
+        let turn = turns[self.pick(turns.len())];
+        // 质量不大于…, 数量不多于…: the adjective of the column, where 高 and 低 would be odd.
+        let scale = words::scale(column);
+        let turn = turn.replace("不低于", &format!("不{}于", scale.word(false)));
+        let turn = turn.replace("不高于", &format!("不{}于", scale.word(true)));
+        format!("{noun}{}", turn.replace("{}", value))
+    }
+
+    fn between(&mut self, column: &Column, low: &crate::tables::Cell, high: &crate::tables::Cell) -> String {
+        let noun = words::column_noun(column);
+        let (low, high) = (self.said(column, low), self.said(column, high));
+        match self.pick(3) {
+            0 => format!("{noun}在{low}到{high}之间（含两端）"),
+            1 => format!("{noun}介于{low}和{high}之间（两端都算）"),
+            _ => format!("{noun}从{low}到{high}（含首尾）"),
+        }
+    }
+
+    /// What a value is held against: the row alone where the same column is meant.
+    fn standard(&mut self, table: usize, column: usize, scalar: &Scalar) -> String {
+        if let Scalar::Field { of, column: other } = scalar {
+            let there = of.table(&self.group.links);
+            let same = (there, *other) == (table, column);
+            let name = words::column_noun(self.column(there, *other));
+            let entity = self.entity(of);
+            if same && !entity.is_empty() {
+                return entity;
+            }
+            return if entity.is_empty() { format!("其{name}") } else { genitive(&entity, name) };
+        }
+        self.value(scalar)
+    }
+
+    fn compared(&mut self, column: &Column, other: &str, side: Side) -> String {
+        let noun = words::column_noun(column);
+        let scale = words::scale(column);
+        let (big, small) = (scale.word(true), scale.word(false));
+        match (side, self.pick(4)) {
+            (Side::Least, 0) => format!("{noun}不{small}于{other}"),
+            (Side::Least, 1) => format!("{noun}不比{other}{small}"),
+            (Side::Least, 2) => format!("{noun}至少和{other}一样{big}"),
+            (Side::Least, _) => format!("{noun}与{other}相同或更{big}"),
+            (Side::Most, 0) => format!("{noun}不{big}于{other}"),
+            (Side::Most, 1) => format!("{noun}不比{other}{big}"),
+            (Side::Most, 2) => format!("{noun}至多和{other}一样{big}"),
+            (Side::Most, _) => format!("{noun}与{other}相同或更{small}"),
+        }
+    }
+
+    /// The adjectives that order a value.
+    pub(super) fn scale(&self, scalar: &Scalar) -> Scale {
+        match scalar {
+            Scalar::Field { of, column } => words::scale(self.column(of.table(&self.group.links), *column)),
+            Scalar::Aggregate { rows, column, statistic } => {
+                words::scale(self.column(rows.table, *column)).of_statistic(*statistic)
+            }
+            Scalar::Converted { of, .. } => self.scale(of),
+            Scalar::Count { .. } => Scale::AMOUNT,
+            Scalar::Computed { operation: crate::question::Operation::Percent, .. } => Scale::HEIGHT,
+            Scalar::Computed { operation: crate::question::Operation::Days, .. } => Scale::LENGTH,
+            Scalar::Name { .. } | Scalar::Computed { .. } => Scale::SIZE,
+        }
+    }
+}
+
+/// Which side of a bound is meant.
+#[derive(Clone, Copy)]
+enum Side {
+    Least,
+    Most,
+}
+
+/// The ends of a range that two tests make, if they make one of said values.
+fn range<'t>(a: &'t Test, b: &'t Test) -> Option<(&'t crate::tables::Cell, &'t crate::tables::Cell)> {
+    match (a, b) {
+        (Test::AtLeast(Bound::Said(low)), Test::AtMost(Bound::Said(high)))
+        | (Test::AtMost(Bound::Said(high)), Test::AtLeast(Bound::Said(low))) => Some((low, high)),
+        (Test::Is(_) | Test::AtLeast(_) | Test::AtMost(_), _) => None,
+    }
+}
+
+/// 元素Gold的同位素; the noun alone where the owner is left out.
+pub(super) fn genitive(base: &str, noun: &str) -> String {
+    if base.is_empty() { noun.to_owned() } else { format!("{base}的{noun}") }
+}
+
+/// Two words side by side, with 的 between Latin letters or digits that would run together.
+pub(super) fn abutted(first: &str, second: &str) -> String {
+    let latin = |c: char| c.is_ascii_alphanumeric();
+    if first.ends_with(latin) && second.starts_with(latin) {
+        format!("{first}的{second}")
+    } else {
+        format!("{first}{second}")
+    }
+}
