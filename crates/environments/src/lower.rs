@@ -281,7 +281,13 @@ impl<'a> Lowering<'a> {
     }
 
     /// The step that reads one item of a sorted list.
-    fn ranked(&mut self, rows: &Rows, (by, largest): (usize, bool), read: Read, piece: Piece) -> Option<usize> {
+    fn ranked(
+        &mut self,
+        rows: &Rows,
+        (by, largest): (usize, bool),
+        read: Read,
+        piece: Piece,
+    ) -> Option<usize> {
         let (of, subject, mut inputs) = self.narrowed(rows)?;
         inputs.push((Slot::SortBy, Given::Field(Field::Column(by))));
         inputs.push((Slot::Order, Given::Literal(json!(if largest { "desc" } else { "asc" }))));

@@ -34,8 +34,9 @@ impl<'a> Truth<'a> {
                 let tied = |a: usize, b: usize| {
                     compare(&column.cells[ranked[a]], &column.cells[ranked[b]]) == Some(Ordering::Equal)
                 };
-                let clear =
-                    at < ranked.len() && (at == 0 || !tied(at - 1, at)) && (at + 1 >= ranked.len() || !tied(at, at + 1));
+                let clear = at < ranked.len()
+                    && (at == 0 || !tied(at - 1, at))
+                    && (at + 1 >= ranked.len() || !tied(at, at + 1));
                 clear.then(|| ranked[at])
             }
         }
@@ -107,12 +108,20 @@ impl<'a> Truth<'a> {
 
     fn aggregate(self, rows: &Rows, statistic: Statistic, column: usize) -> Option<Json> {
         let column = self.column(rows.table, column);
-        let cells: Vec<&Cell> =
-            self.rows(rows)?.into_iter().map(|row| &column.cells[row]).filter(|cell| !cell.is_empty()).collect();
+        let cells: Vec<&Cell> = self
+            .rows(rows)?
+            .into_iter()
+            .map(|row| &column.cells[row])
+            .filter(|cell| !cell.is_empty())
+            .collect();
         let numbers = || cells.iter().filter_map(|cell| cell.json().as_f64());
         let extreme = |wanted: Ordering| {
             let better = |best: &&Cell, cell: &&Cell| compare(cell, best) == Some(wanted);
-            cells.iter().copied().reduce(|best, cell| if better(&best, &cell) { cell } else { best }).map(Cell::json)
+            cells
+                .iter()
+                .copied()
+                .reduce(|best, cell| if better(&best, &cell) { cell } else { best })
+                .map(Cell::json)
         };
         if cells.len() < 2 {
             return None;
