@@ -118,7 +118,8 @@ impl Voice<'_> {
         if let Some(column) = self.straight(&branches) {
             let (words, scale) = (column.words.clone(), Scale::of(column));
             let more = if branches.two() { scale.comparative(largest) } else { scale.superlative(largest) };
-            let own = if largest { column.say.most.clone() } else { column.say.least.clone() };
+            let columns = &self.group.tables[branches.table].columns;
+            let own = voice::Place { column, columns, largest, rank: 1 }.own().map(str::to_owned);
             if let Some(own) = own.filter(|_| !branches.two() && self.pick.percent(60)) {
                 return self.which_is(&branches, &own);
             }
@@ -141,8 +142,14 @@ impl Voice<'_> {
             {
                 self.which_parent(&branches, *link, *column, largest)
             }
-            scalar => {
-                let scale = if self.scale(scalar) == Scale::Time { Scale::Time } else { Scale::Level };
+            Scalar::Field { .. }
+            | Scalar::Name { .. }
+            | Scalar::Count { .. }
+            | Scalar::Aggregate { .. }
+            | Scalar::Converted { .. }
+            | Scalar::Computed { .. } => {
+                let scale =
+                    if self.scale(branches.scalar) == Scale::Time { Scale::Time } else { Scale::Level };
                 let more =
                     if branches.two() { scale.comparative(largest) } else { scale.superlative(largest) };
                 self.which_by(&branches, more)
@@ -379,7 +386,7 @@ impl Voice<'_> {
         let joined = if long { all.join(", and also ") } else { words::list(&all, "and") };
         let both = if long { joined.clone() } else { all.join(" as well as ") };
         sentences.push(match self.pick.below(7) {
-            0 => format!("What are {joined}?"),
+            0 if !long => format!("What are {joined}?"),
             1 => format!("I need {both}."),
             2 => format!("Could you look up {both}?"),
             3 => format!("Please give me {joined}."),

@@ -216,11 +216,15 @@ impl Voice<'_> {
         if let Cell::Bool(value) = cell {
             return flag(column, *value);
         }
-        let value = words::category(column, cell);
+        // What the owner calls a value stands before the noun: "positive-parity isotopes".
+        if let Some(own) = column.say.values.get(&words::number(cell)) {
+            return Clause { adjective: Some(own.clone()), be: Some(own.clone()), ..Clause::default() };
+        }
+        let value = words::category(cell);
         let is =
             if number == Number::Many || !words::is_plural(words) { words::is_are(words) } else { "are" };
         let noun = match self.pick.below(3) {
-            0 => format!("the {words} {value}"),
+            2 => format!("the {words} {value}"),
             1 if !words::is_plural(words) => format!("{value} as {} {words}", their(number)),
             _ => format!("{words} {value}"),
         };
@@ -357,8 +361,7 @@ fn flag(column: &Column, value: bool) -> Clause {
     let words = &column.words;
     let own = column.say.values.get(if value { "true" } else { "false" });
     if let Some(own) = own {
-        let adjective = (!own.contains(' ')).then(|| own.clone());
-        return Clause { adjective, be: Some(own.clone()), ..Clause::default() };
+        return Clause { adjective: Some(own.clone()), be: Some(own.clone()), ..Clause::default() };
     }
     if column.name.starts_with("has_") {
         let noun = if value { words.clone() } else { format!("no {words}") };
@@ -366,11 +369,10 @@ fn flag(column: &Column, value: bool) -> Clause {
     }
     let not = if value { "" } else { "not " };
     if column.name.starts_with("is_") {
-        let single = !words.contains([' ', '-']);
-        let adjective = match (single, value) {
-            (true, true) => Some(words.clone()),
-            (true, false) => Some(format!("non-{words}")),
-            (false, _) => None,
+        let adjective = match (words.contains(' '), words.contains('-'), value) {
+            (false, _, true) => Some(words.clone()),
+            (false, false, false) => Some(format!("non-{words}")),
+            (true, _, _) | (false, true, false) => None,
         };
         return Clause { adjective, be: Some(format!("{not}{words}")), ..Clause::default() };
     }

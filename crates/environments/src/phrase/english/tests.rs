@@ -12,6 +12,7 @@ use crate::tables::{Cell, TableGroup};
 use crate::world::cut;
 use astra_protocol::Topology;
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::path::Path;
 
 fn shipped(name: &str) -> TableGroup {
@@ -241,7 +242,7 @@ fn parts_are_said_plainly() {
     );
     let positive = parts.is("isotopes", "parity", Cell::Text("+".into()));
     let rows = parts.of("isotopes", "elements", parts.named("elements", "Gold"), vec![positive]);
-    assert_eq!(english.rows(&rows), "the isotopes of the element Gold with the parity +");
+    assert_eq!(english.rows(&rows), "the isotopes of the element Gold with parity +");
     assert_eq!(english.piece(&Piece::Row(isotope)), "Which entry among the isotopes is the isotope Au-198?");
     assert_eq!(english.piece(&Piece::Row(element)), "Which element does the isotope Au-198 belong to?");
     assert_eq!(
@@ -288,6 +289,36 @@ fn unseen_tables_are_spoken_of_with_their_own_words() {
 }
 
 #[test]
+fn words_of_the_tables_owner_come_first() {
+    let mut group = shipped("chemistry");
+    let parts = Parts(&group);
+    let (table, mass) = (parts.table("isotopes"), parts.column("isotopes", "mass_da"));
+    let parity = parts.column("isotopes", "parity");
+    let flag = parts.column("isotopes", "is_radioactive");
+    let columns = &mut group.tables[table].columns;
+    columns[mass].words = "mass".to_owned();
+    columns[mass].say.most = Some("heaviest".to_owned());
+    columns[mass].say.phrasings = vec!["how much {} weighs".to_owned(), "the mass of {}".to_owned()];
+    columns[parity].say.values.insert("+".to_owned(), "positive-parity".to_owned());
+    columns[flag].say.values.insert("false".to_owned(), "stable".to_owned());
+    let parts = Parts(&group);
+    let rows = |conditions| parts.of("isotopes", "elements", parts.named("elements", "Gold"), conditions);
+    let english = English::new(&group, &mut Draw::new(1, "parts"));
+    let second = parts.ranked(rows(vec![]), "isotopes", "mass_da", 2);
+    assert_eq!(english.entity(&second), "the second-heaviest isotope of the element Gold");
+    let even = parts.is("isotopes", "parity", Cell::Text("+".into()));
+    let stable = parts.is("isotopes", "is_radioactive", Cell::Bool(false));
+    assert_eq!(
+        english.rows(&rows(vec![even, stable])),
+        "the positive-parity stable isotopes of the element Gold"
+    );
+    let weighs = Wish::One(parts.field("isotopes", "mass_da", parts.named("isotopes", "Au-198")));
+    let said: Vec<String> = (0..200).map(|seed| say(&group, &weighs, seed)).collect();
+    assert!(said.iter().any(|text| text.contains("how much the isotope Au-198 weighs, in Da")));
+    assert!(said.iter().any(|text| text.contains("the mass of the isotope Au-198 in Da")));
+}
+
+#[test]
 fn frames_leave_the_core_whole_and_vary() {
     let group = shipped("chemistry");
     let english = English::new(&group, &mut Draw::new(1, "frame"));
@@ -300,12 +331,45 @@ fn frames_leave_the_core_whole_and_vary() {
     assert!(framed.contains(core));
 }
 
+/// The table that a value starts from.
+fn subject(scalar: &Scalar) -> usize {
+    let named = crate::question::draw::start(scalar).map(|(table, _)| table);
+    named.unwrap_or(match scalar {
+        Scalar::Field { of, .. } | Scalar::Name { of } => bottom(of),
+        Scalar::Count { rows } | Scalar::Aggregate { rows, .. } => rows.table,
+        Scalar::Converted { of, .. } | Scalar::Computed { a: of, .. } => subject(of),
+    })
+}
+
+fn bottom(entity: &Entity) -> usize {
+    match entity {
+        Entity::Named { table, .. } => *table,
+        Entity::Parent { of, .. } => bottom(of),
+        Entity::Ranked { rows, .. } => rows.of.as_ref().map_or(rows.table, |(_, of)| bottom(of)),
+    }
+}
+
+#[test]
+#[ignore = "prints requests for a reader"]
+fn print_requests_of_every_group() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tables");
+    let mut names: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    names.sort();
+    for path in names.iter().filter(|path| path.is_dir()) {
+        let Ok(group) = TableGroup::read(path) else { continue };
+        println!("== {}", group.name);
+        for (seed, wish) in drawn(&group, 40).iter().enumerate() {
+            println!("   {}", say(&group, wish, seed as u64));
+        }
+    }
+}
+
 #[test]
 fn requests_read_as_one_wish() {
     let mut text = String::new();
     let group = shipped("chemistry");
     for (at, (kind, wish)) in kinds(&Parts(&group)).iter().enumerate() {
-        text += &format!("{kind}: {}\n", say(&group, wish, at as u64));
+        let _ = writeln!(text, "{kind}: {}", say(&group, wish, at as u64));
     }
     for name in ["chemistry", "time_zones"] {
         let group = shipped(name);
@@ -316,10 +380,10 @@ fn requests_read_as_one_wish() {
             let table = match wish {
                 Wish::Names(rows) | Wish::Common(rows, _) => rows.table,
                 Wish::One(_) | Wish::Which { .. } | Wish::Fold { .. } | Wish::Each(_) => {
-                    wish.scalars().iter().find_map(crate::question::draw::start).map_or(0, |(table, _)| table)
+                    wish.scalars().first().map_or(0, subject)
                 }
             };
-            text += &format!("{}\n", english.framed(&core, table, &mut draw));
+            let _ = writeln!(text, "{}", english.framed(&core, table, &mut draw));
         }
     }
     insta::assert_snapshot!("requests", text);
@@ -327,7 +391,6 @@ fn requests_read_as_one_wish() {
 
 /// Tables that nobody wrote words for.
 fn plain() -> (tempfile::TempDir, TableGroup) {
-    use std::fmt::Write as _;
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, text: String| std::fs::write(folder.path().join(name), text).unwrap();
     let mut customers = "customer_id,name,city,signup_date,is_member\n".to_owned();

@@ -118,11 +118,20 @@ impl Voice<'_> {
 
     /// One of the owner's phrasings; with `noun`, only one that is a noun phrase.
     pub(super) fn own_phrase(&mut self, column: &Column, np: &Np, noun: bool) -> Option<String> {
-        let fits: Vec<&String> =
-            column.say.phrasings.iter().filter(|phrase| !noun || phrase.starts_with("the ")).collect();
+        let fits: Vec<&String> = column
+            .say
+            .phrasings
+            .iter()
+            .filter(|phrase| !noun || phrase.starts_with("the "))
+            .filter(|phrase| !np.is_long() || phrase.ends_with("{}"))
+            .collect();
         let phrase = fits.get(self.pick.below(fits.len()))?;
-        let possessed = phrase.strip_prefix("the ").and_then(|rest| rest.strip_suffix(" of {}"));
-        Some(possessed.map_or_else(|| phrase.replacen("{}", &np.text, 1), |thing| np.possess(thing)))
+        let possessed = phrase.strip_prefix("the ").and_then(|rest| rest.split_once(" of {}"));
+        let pronoun = matches!(np.weight, Weight::It | Weight::Each);
+        Some(match possessed {
+            Some((thing, rest)) if pronoun => np.possess(thing) + rest,
+            Some(_) | None => phrase.replacen("{}", &np.text, 1),
+        })
     }
 
     /// Who is or is not so, and the words for being so: "is radioactive", "has wifi".
