@@ -385,14 +385,15 @@ impl Voice<'_> {
         let long = all.first().is_some_and(|first| first.chars().count() > SHORT);
         let joined = if long { all.join(", and also ") } else { words::list(&all, "and") };
         let both = if long { joined.clone() } else { all.join(" as well as ") };
-        sentences.push(match self.pick.below(7) {
+        sentences.push(match self.pick.below(8) {
             0 if !long => format!("What are {joined}?"),
             1 => format!("I need {both}."),
             2 => format!("Could you look up {both}?"),
             3 => format!("Please give me {joined}."),
             4 => format!("What I'm missing is {both}."),
             5 => format!("Can you tell me {joined}?"),
-            _ => format!("I'd like to put {joined} side by side; could you look them up?"),
+            6 if !long => format!("I'd like to put {joined} side by side; could you look them up?"),
+            _ => format!("Could I get {joined}?"),
         });
         sentences.join(" ")
     }
@@ -446,7 +447,7 @@ impl Voice<'_> {
                 4 => format!("Could you look up the {many} of {starts}{unit}?"),
                 5 => format!("I'd like to see {starts} side by side by {words}; what does each have{unit}?"),
                 6 => format!("Can you tell me the {words} for each of {each}{unit}?"),
-                _ => format!("What I'm missing is the {many} of {starts}{unit}."),
+                _ => format!("What I'm missing are the {many} of {starts}{unit}."),
             };
         }
         let starts = self.several(branches);

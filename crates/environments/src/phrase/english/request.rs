@@ -130,7 +130,13 @@ impl Voice<'_> {
             | Scalar::Converted { .. }
             | Scalar::Computed { .. } => false,
         };
-        let own = usize::from(!matches!(scalar, Scalar::Field { .. } | Scalar::Converted { .. }));
+        let of_rows = |rows: &Rows| 1 + usize::from(!rows.conditions.is_empty());
+        let own = match scalar {
+            Scalar::Field { .. } | Scalar::Converted { .. } => 0,
+            Scalar::Name { of: Entity::Ranked { rows, .. } } => of_rows(rows),
+            Scalar::Count { rows } | Scalar::Aggregate { rows, .. } => of_rows(rows),
+            Scalar::Name { .. } | Scalar::Computed { .. } => 1,
+        };
         self.introduce(&spine, own, cramped)
     }
 
@@ -150,6 +156,13 @@ impl Voice<'_> {
                 .filter(|at| *at <= top && *at < steps)
                 .collect(),
         };
+        let mut targets = targets;
+        if let Some(last) = targets.last().copied()
+            && steps > last + READABLE
+            && top > last
+        {
+            targets.push(top);
+        }
         let mut out = Vec::new();
         for target in targets {
             let Some(at) = spine.iter().position(|entity| voice::depth(entity) <= target) else { continue };

@@ -6,7 +6,7 @@
 use super::voice::{Np, Voice, Weight};
 use super::words::{self, Scale};
 use crate::question::{Bound, Condition, Rows, Scalar, Test};
-use crate::tables::{Cell, Column, Kind, article};
+use crate::tables::{Cell, Column, Kind};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Number {
@@ -328,7 +328,7 @@ fn their(number: Number) -> &'static str {
 
 /// "a ", "an " or, before a plural, nothing.
 fn indefinite(words: &str) -> String {
-    if words::is_plural(words) { String::new() } else { format!("{} ", article(words)) }
+    if words::is_plural(words) { String::new() } else { format!("{} ", words::article(words)) }
 }
 
 fn time_limit(value: &str, day: bool, least: bool, form: usize) -> String {

@@ -219,6 +219,20 @@ fn requests_are_sentences_without_scars() {
 }
 
 #[test]
+fn every_name_that_the_wish_holds_is_said() {
+    let (_folder, unseen) = plain();
+    for group in [&shipped("chemistry"), &shipped("time_zones"), &unseen] {
+        for (seed, wish) in drawn(group, 300).iter().enumerate() {
+            let said = say(group, wish, seed as u64);
+            for (table, row) in crate::question::shape::of_wish(group, wish).1 {
+                let label = group.tables[table].label_of(row);
+                assert!(said.contains(label), "{label} not in {said}");
+            }
+        }
+    }
+}
+
+#[test]
 fn the_same_draws_say_the_same() {
     let group = shipped("chemistry");
     for (_, wish) in kinds(&Parts(&group)) {

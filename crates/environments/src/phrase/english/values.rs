@@ -128,6 +128,12 @@ impl Voice<'_> {
         let phrase = fits.get(self.pick.below(fits.len()))?;
         let possessed = phrase.strip_prefix("the ").and_then(|rest| rest.split_once(" of {}"));
         let pronoun = matches!(np.weight, Weight::It | Weight::Each);
+        let (before, _) = phrase.split_once("{}")?;
+        let named = self.group.tables.iter().map(|table| format!("the {} ", table.noun.singular));
+        if let Some(named) = named.into_iter().find(|named| before.ends_with(named.as_str())) {
+            // "the code of the language {}" takes the name alone.
+            return np.text.strip_prefix(named.as_str()).map(|label| phrase.replacen("{}", label, 1));
+        }
         Some(match possessed {
             Some((thing, rest)) if pronoun => np.possess(thing) + rest,
             Some(_) | None => phrase.replacen("{}", &np.text, 1),

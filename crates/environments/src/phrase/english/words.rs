@@ -32,7 +32,6 @@ const SIZES: &[&str] = &[
     "quantity",
     "width",
     "diameter",
-    "capacity",
 ];
 const IRREGULAR: &[(&str, &str)] = &[
     ("radius", "radii"),
@@ -157,6 +156,22 @@ pub(super) fn plural(words: &str) -> String {
         }
     });
     format!("{before}{many}{rest}")
+}
+
+/// "a" or "an": acronyms are spelled out, "a UTC offset", "an ISO code".
+pub(super) fn article(words: &str) -> &'static str {
+    let first = words.split([' ', '-']).next().unwrap_or_default();
+    let spelled = first.chars().count() > 1 && first.chars().all(char::is_uppercase);
+    match first.chars().next() {
+        Some(letter) if spelled => {
+            if "AEFHILMNORSX".contains(letter) {
+                "an"
+            } else {
+                "a"
+            }
+        }
+        Some(_) | None => crate::tables::article(words),
+    }
 }
 
 /// "is" or "are" after a column's words.
