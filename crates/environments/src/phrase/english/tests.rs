@@ -165,6 +165,61 @@ fn kinds(parts: &Parts) -> Vec<(&'static str, Wish)> {
     ]
 }
 
+/// Deeper questions over another group.
+fn kinds_in_time_zones(parts: &Parts) -> Vec<(&'static str, Wish)> {
+    let zone = |name| parts.named("time_zones", name);
+    let country = |name| parts.parent("time_zones", "countries", zone(name));
+    let zones = |name| parts.of("time_zones", "countries", country(name), vec![]);
+    let alias = || parts.named("aliases", "Eire");
+    let of_alias = || parts.parent("aliases", "time_zones", alias());
+    let northernmost = |name| parts.ranked(zones(name), "time_zones", "latitude_degrees", 1);
+    let changes = |of| Scalar::Count { rows: parts.of("offset_changes", "time_zones", of, vec![]) };
+    let east = || parts.at_least("time_zones", "longitude_degrees", said(100));
+    let south = || parts.at_most("time_zones", "latitude_degrees", said(-20));
+    let among = parts.parent("time_zones", "countries", of_alias());
+    let before = parts.column("offset_changes", "offset_before_minutes");
+    let lowest = |of| Scalar::Aggregate {
+        rows: parts.of("offset_changes", "time_zones", of, vec![]),
+        statistic: Statistic::Min,
+        column: before,
+    };
+    let longitude = |of| parts.field("time_zones", "longitude_degrees", of);
+    vec![
+        ("two hops", Wish::One(Scalar::Name { of: parts.parent("aliases", "time_zones", alias()) })),
+        ("name after two hops", Wish::One(Scalar::Name { of: among.clone() })),
+        ("deep count", Wish::One(changes(northernmost("Europe/Madrid")))),
+        ("deep field", Wish::One(longitude(northernmost("Asia/Tokyo")))),
+        ("bounded count", Wish::One(Scalar::Count { rows: parts.all("time_zones", vec![east(), south()]) })),
+        ("names", Wish::Names(parts.all("time_zones", vec![east(), south()]))),
+        ("names below", Wish::Names(parts.of("time_zones", "countries", among, vec![]))),
+        ("which of three", {
+            let of = ["Europe/Madrid", "Asia/Tokyo", "Africa/Cairo"].map(|name| changes(zone(name))).to_vec();
+            Wish::Which { of, largest: true }
+        }),
+        ("which, deep", {
+            let of = ["Europe/Madrid", "Asia/Tokyo"].map(|name| longitude(northernmost(name))).to_vec();
+            Wish::Which { of, largest: false }
+        }),
+        ("total", {
+            let of = ["Europe/Madrid", "Asia/Tokyo"].map(|name| changes(zone(name))).to_vec();
+            Wish::Fold { of, fold: Fold::Sum }
+        }),
+        ("gap, deep", {
+            let of = ["Europe/Madrid", "Africa/Cairo"].map(|name| changes(northernmost(name))).to_vec();
+            Wish::Fold { of, fold: Fold::Difference }
+        }),
+        ("each, deep", {
+            let of = ["Europe/Madrid", "Africa/Cairo"].map(|name| lowest(northernmost(name))).to_vec();
+            Wish::Each(of)
+        }),
+        ("two things", Wish::Each(vec![longitude(of_alias()), changes(zone("Asia/Tokyo"))])),
+        ("common", {
+            let rows = |condition| parts.all("time_zones", vec![condition]);
+            Wish::Common(rows(east()), rows(south()))
+        }),
+    ]
+}
+
 fn say(group: &TableGroup, wish: &Wish, seed: u64) -> String {
     let mut draw = Draw::new(seed, "say");
     English::new(group, &mut draw).wish(wish, &mut draw)
@@ -380,23 +435,21 @@ fn print_requests_of_every_group() {
 #[test]
 fn requests_read_as_one_wish() {
     let mut text = String::new();
-    let group = shipped("chemistry");
-    for (at, (kind, wish)) in kinds(&Parts(&group)).iter().enumerate() {
-        let _ = writeln!(text, "{kind}: {}", say(&group, wish, at as u64));
-    }
-    for name in ["chemistry", "time_zones"] {
+    for (name, kinds) in [("chemistry", kinds as fn(&Parts) -> _), ("time_zones", kinds_in_time_zones)] {
         let group = shipped(name);
-        for (at, wish) in drawn(&group, 40).iter().enumerate() {
-            let mut draw = Draw::new(at as u64, name);
-            let english = English::new(&group, &mut draw);
-            let core = english.wish(wish, &mut draw);
+        let kinds: Vec<(&str, Wish)> = kinds(&Parts(&group));
+        for (at, (kind, wish)) in kinds.iter().enumerate() {
             let table = match wish {
                 Wish::Names(rows) | Wish::Common(rows, _) => rows.table,
                 Wish::One(_) | Wish::Which { .. } | Wish::Fold { .. } | Wish::Each(_) => {
                     wish.scalars().first().map_or(0, subject)
                 }
             };
-            let _ = writeln!(text, "{}", english.framed(&core, table, &mut draw));
+            let _ = writeln!(text, "{kind}: {}", say(&group, wish, at as u64));
+            let mut draw = Draw::new(at as u64, name);
+            let english = English::new(&group, &mut draw);
+            let core = english.wish(wish, &mut draw);
+            let _ = writeln!(text, "{kind}, framed: {}", english.framed(&core, table, &mut draw));
         }
     }
     insta::assert_snapshot!("requests", text);

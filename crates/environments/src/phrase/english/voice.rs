@@ -285,7 +285,12 @@ impl<'v> Voice<'v> {
         if let Some(word) = place.adjective().filter(|_| !self.pick.percent(25)) {
             return Np::new(format!("{before}{word} {}", one.body()), weight);
         }
-        if !one.claused && !one.heavy && !self.pick.percent(30) {
+        // "the element of its heaviest isotope with …" would leave open who has it.
+        let nested = rows
+            .of
+            .as_ref()
+            .is_some_and(|(_, of)| spine(of).iter().any(|of| matches!(of, Entity::Ranked { .. })));
+        if !one.claused && !one.heavy && !nested && !self.pick.percent(30) {
             return Np::new(format!("{before}{} with {measure}", one.body()), weight);
         }
         let many = self.rows(rows, super::rows::Determiner::The);
