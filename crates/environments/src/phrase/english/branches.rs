@@ -1,7 +1,7 @@
 //! Several branches in one breath: which of them, or each of them; sums and differences are in `folds`.
 //!
 //! Branches of one shape differ in one named row. That row is said as a list ("the isotopes Au-198 and Ag-107"), and
-//! the value once, with "its" or "each one's" where the row stood. Branches of different shapes are joined by "and".
+//! the value once, with "its" where the row stood. Branches of different shapes are joined by "and".
 
 use super::asking::{Asked, SHORT};
 use super::same::{Branches, of_one_shape, one_row};
@@ -61,20 +61,15 @@ impl Voice<'_> {
         }
     }
 
-    /// The value with "its" or "each one's", after introductions that it needs: (sentences, value).
-    pub(super) fn distributed(
-        &mut self,
-        branches: &Branches,
-        pronoun: Pronoun,
-        unit: UnitSaid,
-    ) -> (Vec<String>, String) {
-        let sentences = self.distribute(branches, pronoun);
+    /// The value with "its", after introductions that it needs: (sentences, value).
+    pub(super) fn distributed(&mut self, branches: &Branches, unit: UnitSaid) -> (Vec<String>, String) {
+        let sentences = self.distribute(branches);
         (sentences, self.noun(branches.scalar, unit))
     }
 
     /// Lets the named row be meant by a pronoun; what lies deep is introduced for all branches at once.
-    pub(super) fn distribute(&mut self, branches: &Branches, pronoun: Pronoun) -> Vec<String> {
-        self.known.push((branches.start(), pronoun));
+    pub(super) fn distribute(&mut self, branches: &Branches) -> Vec<String> {
+        self.known.push((branches.start(), Pronoun::It));
         let spine = voice::spine_of(branches.scalar);
         let top = spine.first().map_or(0, |top| voice::depth(top));
         let mut sentences = Vec::new();
@@ -229,7 +224,7 @@ impl Voice<'_> {
 
     fn which_by(&mut self, branches: &Branches, more: &str) -> String {
         let starts = self.plural_starts(branches);
-        let (mut sentences, value) = self.distributed(branches, Pronoun::It, UnitSaid::No);
+        let (mut sentences, value) = self.distributed(branches, UnitSaid::No);
         let noun = self.singular(branches.table);
         let two = words::small(branches.rows.len());
         if !sentences.is_empty() {
@@ -314,7 +309,7 @@ impl Voice<'_> {
         // One unit for all is said once.
         let shared = things.first().and_then(|(_, unit)| unit.clone());
         let shared = shared.filter(|unit| things.iter().all(|(_, other)| other.as_ref() == Some(unit)));
-        let possessed = matches!(np.weight, voice::Weight::It | voice::Weight::Each);
+        let possessed = matches!(np.weight, voice::Weight::It);
         let said: Vec<String> = things
             .iter()
             .map(|(words, unit)| {
@@ -360,7 +355,7 @@ impl Voice<'_> {
                 _ => format!("To which {role} does each of {starts} belong?"),
             };
         }
-        let mut sentences = self.distribute(branches, Pronoun::It);
+        let mut sentences = self.distribute(branches);
         let all =
             if sentences.is_empty() { starts } else { format!("the {}", words::small(branches.rows.len())) };
         sentences.push(match self.pick.below(7) {

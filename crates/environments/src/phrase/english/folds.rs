@@ -3,7 +3,7 @@
 use super::asking::SHORT;
 use super::same::{Branches, of_one_shape};
 use super::values::UnitSaid;
-use super::voice::{Pronoun, Voice};
+use super::voice::Voice;
 use super::words;
 use crate::question::{Fold, Rows, Scalar};
 use crate::tables::Kind;
@@ -34,7 +34,7 @@ impl Voice<'_> {
             return self.fold_counts(&branches, rows, fold);
         }
         let starts = self.several(&branches);
-        let (mut sentences, value) = self.distributed(&branches, Pronoun::It, UnitSaid::Own);
+        let (mut sentences, value) = self.distributed(&branches, UnitSaid::Own);
         let introduced = !sentences.is_empty();
         let all = if introduced { format!("the {}", words::small(branches.rows.len())) } else { starts };
         let form = if value.chars().count() > SHORT { 0 } else { self.pick.below(4) };

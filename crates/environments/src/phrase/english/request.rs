@@ -62,7 +62,7 @@ impl Voice<'_> {
         let of = [a.clone(), b.clone()];
         match of_one_shape(&of) {
             Some(branches) => {
-                let sentences = self.distribute(&branches, Pronoun::It);
+                let sentences = self.distribute(&branches);
                 if sentences.is_empty() {
                     self.known.clear();
                 }

@@ -128,7 +128,6 @@ impl Voice<'_> {
                     clauses.insert(0, role_clause(&role, &parent, number));
                 }
                 (true, Weight::It) if !recorded => "its ".clone_into(&mut out.its),
-                (true, Weight::Each) if !recorded => "each one's ".clone_into(&mut out.its),
                 (true, Weight::Clause) if out.claused => clauses.push(belonging(&parent)),
                 (true, _) => {
                     owned = true;
@@ -238,7 +237,7 @@ impl Voice<'_> {
     fn said(&self, column: &Column, cell: &Cell) -> String {
         match (column.kind, cell) {
             (Kind::Date, Cell::Text(text)) => words::date(text, self.style.written_dates),
-            _ => words::amount(cell, column.unit.as_deref()),
+            _ => words::amount(cell, column.unit),
         }
     }
 
@@ -313,7 +312,7 @@ impl Voice<'_> {
         if let Scalar::Field { of, column: at } = scalar {
             let table = of.table(&self.group.links);
             let (words, np) = (&self.column(table, *at).words, self.entity(of));
-            if *words == column.words && !matches!(np.weight, Weight::It | Weight::Each) {
+            if *words == column.words && !matches!(np.weight, Weight::It) {
                 return format!("{} of {}", if words::is_plural(words) { "those" } else { "that" }, np.text);
             }
             return np.possess(words);
@@ -382,8 +381,7 @@ fn flag(column: &Column, value: bool) -> Clause {
 /// "have ZRH as their origin airport"
 fn role_clause(role: &str, parent: &Np, number: Number) -> Clause {
     let noun = format!("{} as {} {role}", parent.text, their(number));
-    let whose =
-        (!matches!(parent.weight, Weight::It | Weight::Each)).then(|| format!("{role} is {}", parent.text));
+    let whose = (!matches!(parent.weight, Weight::It)).then(|| format!("{role} is {}", parent.text));
     if parent.is_heavy() {
         let verb = Some((format!("has {noun}"), format!("have {noun}")));
         return Clause { whose, verb, ..Clause::default() };

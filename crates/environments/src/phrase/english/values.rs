@@ -25,7 +25,7 @@ impl UnitSaid {
     /// "in kelvin", where there is something to say.
     pub(super) fn text(self, column: &Column) -> Option<String> {
         match self {
-            Self::Own => column.unit.as_deref().map(words::in_unit),
+            Self::Own => column.unit.map(words::in_unit),
             Self::Other(unit) => Some(words::in_other(unit)),
             Self::No => None,
         }
@@ -95,7 +95,7 @@ impl Voice<'_> {
         let bracketed = unit.text(column).map(|unit| format!(" ({unit})")).unwrap_or_default();
         let text = &np.text;
         match np.weight {
-            Weight::It | Weight::Each => np.possess(words) + &said,
+            Weight::It => np.possess(words) + &said,
             Weight::Clause | Weight::Phrase => match self.pick.below(3) {
                 0 => format!("the {words}{said} of {text}"),
                 1 => format!("the {words} of {text}{bracketed}"),
@@ -127,7 +127,7 @@ impl Voice<'_> {
             .collect();
         let phrase = fits.get(self.pick.below(fits.len()))?;
         let possessed = phrase.strip_prefix("the ").and_then(|rest| rest.split_once(" of {}"));
-        let pronoun = matches!(np.weight, Weight::It | Weight::Each);
+        let pronoun = matches!(np.weight, Weight::It);
         let (before, _) = phrase.split_once("{}")?;
         let named = self.group.tables.iter().map(|table| format!("the {} ", table.noun.singular));
         if let Some(named) = named.into_iter().find(|named| before.ends_with(named.as_str())) {
@@ -198,14 +198,14 @@ impl Voice<'_> {
             if one == other {
                 let np = self.entity(one);
                 return match np.weight {
-                    Weight::It | Weight::Each => (np.possess(x), np.possess(y)),
+                    Weight::It => (np.possess(x), np.possess(y)),
                     Weight::Name | Weight::Phrase | Weight::Clause => (format!("the {x}"), np.possess(y)),
                 };
             }
             let plain = voice::depth(one).max(voice::depth(other)) < 2;
             if x == y && plain {
                 let (np, second) = (self.entity(one), self.entity(other));
-                if !matches!(second.weight, Weight::It | Weight::Each) {
+                if !matches!(second.weight, Weight::It) {
                     let that = if words::is_plural(x) { "those" } else { "that" };
                     return (np.possess(x), format!("{that} of {}", second.text));
                 }

@@ -22,8 +22,6 @@ pub(super) struct Voice<'v> {
 pub(super) enum Pronoun {
     /// "it", "its"
     It,
-    /// "each", "each one's": several were introduced together.
-    Each,
     /// "that element"
     That,
 }
@@ -32,7 +30,6 @@ pub(super) enum Pronoun {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Weight {
     It,
-    Each,
     /// A noun with a name, or "that element".
     Name,
     /// Longer, but without a clause at its end.
@@ -106,7 +103,6 @@ impl Np {
     pub(super) fn possess(&self, thing: &str) -> String {
         match self.weight {
             Weight::It => format!("its {thing}"),
-            Weight::Each => format!("each one's {thing}"),
             Weight::Name | Weight::Phrase | Weight::Clause => format!("the {thing} of {}", self.text),
         }
     }
@@ -191,8 +187,7 @@ impl<'v> Voice<'v> {
         let that = || Np::new(format!("that {}", self.singular(table)), Weight::Name);
         match self.known[at].1 {
             Pronoun::It if last => Some(Np::new("it".to_owned(), Weight::It)),
-            Pronoun::Each if last => Some(Np::new("each".to_owned(), Weight::Each)),
-            Pronoun::It | Pronoun::Each | Pronoun::That => {
+            Pronoun::It | Pronoun::That => {
                 let again =
                     self.known[at + 1..].iter().any(|(later, _)| later.table(&self.group.links) == table);
                 (!again).then(that)
@@ -243,11 +238,11 @@ impl<'v> Voice<'v> {
         let genitive = child.weight == Weight::Name && words::takes_genitive(text);
         match (link.belongs, child.weight) {
             (true, Weight::Phrase) if child.is_long() => Np::new(child.possess(role), Weight::Phrase),
-            (true, Weight::It | Weight::Each) => match self.pick.below(3) {
+            (true, Weight::It) => match self.pick.below(3) {
                 0 => Np::new(format!("the {role} {text} belongs to"), Weight::Clause),
                 _ => Np::new(child.possess(role), Weight::Phrase),
             },
-            (_, Weight::Clause) | (false, Weight::It | Weight::Each | Weight::Phrase) => {
+            (_, Weight::Clause) | (false, Weight::It | Weight::Phrase) => {
                 Np::new(child.possess(role), child.weight.max_phrase())
             }
             (true, Weight::Name | Weight::Phrase) => match self.pick.below(8) {
@@ -311,7 +306,7 @@ impl Weight {
     fn max_phrase(self) -> Self {
         match self {
             Self::Clause => Self::Clause,
-            Self::It | Self::Each | Self::Name | Self::Phrase => Self::Phrase,
+            Self::It | Self::Name | Self::Phrase => Self::Phrase,
         }
     }
 }
