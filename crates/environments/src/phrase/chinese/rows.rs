@@ -32,15 +32,40 @@ pub(super) struct Teller<'a, 'd> {
 pub(super) struct Scope {
     /// 元素Gold的放射性同位素
     pub(super) place: String,
-    /// 质量不低于190 Da
+    /// 质量不低于190 Da, 已取消: what stands before 的.
     pub(super) clauses: Vec<String>,
+    /// 质量不低于190 Da, 是已取消的: what stands after 哪些.
+    pub(super) predicates: Vec<String>,
+}
+
+/// Something that is said of rows.
+enum Clause {
+    /// 质量不低于190 Da
+    Measure(String),
+    /// 已取消: a verb phrase that needs 是…的 where no noun follows.
+    Flag(String),
+}
+
+impl Clause {
+    fn before_noun(&self) -> &str {
+        match self {
+            Self::Measure(words) | Self::Flag(words) => words,
+        }
+    }
+
+    fn alone(&self) -> String {
+        match self {
+            Self::Measure(words) => words.clone(),
+            Self::Flag(words) => format!("是{words}的"),
+        }
+    }
 }
 
 /// What stands before the noun of some rows.
 struct Modifiers {
     /// Tied to a row by 的 or 属于.
     owner: Option<Owner>,
-    clauses: Vec<String>,
+    clauses: Vec<Clause>,
     /// 放射性
     attribute: String,
 }
@@ -174,14 +199,15 @@ impl<'a> Teller<'a, '_> {
     pub(super) fn superlative(&mut self, table: usize, by: usize, largest: bool, rank: usize) -> String {
         let column = self.column(table, by);
         let own = if largest { &column.say.most_zh } else { &column.say.least_zh };
-        if let Some(word) = own.as_deref().map(|word| word.trim_end_matches('的'))
+        // 第二靠东 is no Chinese; 第二重 and 沸点第二高 are.
+        if let Some(word) = own.as_deref().map(|word| words::tight(word.trim_end_matches('的')))
             && self.style.own_superlatives
-            && (rank == 1 || word.starts_with('最'))
+            && (rank == 1 || (word.contains('最') && !word.contains("最靠")))
         {
             return if rank == 1 {
-                word.to_owned()
+                word.into_owned()
             } else {
-                format!("第{}{}", words::numeral(rank), word.trim_start_matches('最'))
+                word.replacen('最', &format!("第{}", words::numeral(rank)), 1)
             };
         }
         let adjective = words::scale(column).word(largest);
@@ -207,7 +233,7 @@ impl<'a> Teller<'a, '_> {
                 if attribute.is_empty() && words::is_attribute(&word) {
                     attribute = word;
                 } else {
-                    clauses.push(word);
+                    clauses.push(Clause::Flag(word.trim_end_matches('的').to_owned()));
                 }
                 continue;
             }
@@ -218,12 +244,22 @@ impl<'a> Teller<'a, '_> {
                 partner.and_then(|(place, other)| Some((place, range(&condition.test, &other.test)?)))
             {
                 done.push(other);
-                clauses.push(self.between(column, ends.0, ends.1));
+                clauses.push(Clause::Measure(self.between(column, ends.0, ends.1)));
             } else {
-                clauses.push(self.clause(rows.table, condition));
+                clauses.push(match self.attributive(column, &condition.test) {
+                    Some(flag) => Clause::Flag(flag),
+                    None => Clause::Measure(self.clause(rows.table, condition)),
+                });
             }
         }
         Modifiers { owner, clauses, attribute }
+    }
+
+    /// 已停用 for a category whose word is made to stand before a noun.
+    fn attributive(&self, column: &Column, test: &Test) -> Option<String> {
+        let Test::Is(crate::tables::Cell::Text(value)) = test else { return None };
+        let word = column.say.values_zh.get(&**value)?;
+        word.strip_suffix('的').map(|word| words::tight(word).into_owned())
     }
 
     fn owner(&mut self, link: usize, entity: &Entity) -> Owner {
@@ -233,7 +269,11 @@ impl<'a> Teller<'a, '_> {
                 let clause = match verb {
                     "属" => format!("属于{base}"),
                     "在" => format!("位于{base}"),
-                    "" => format!("{noun}为{}", self.bare(entity, &base)),
+                    // 客户为张伟, but 属于该客户.
+                    "" => {
+                        let bare = self.bare(entity, &base);
+                        if bare.contains(noun) { format!("属于{base}") } else { format!("{noun}为{bare}") }
+                    }
                     _ => format!("所{verb}{noun}为{base}"),
                 };
                 Owner { base, clause, plain: true }
@@ -280,7 +320,7 @@ impl<'a> Teller<'a, '_> {
             Some(owner) if !topical => all.push(owner.clause),
             Some(_) | None => {}
         }
-        all.extend(clauses);
+        all.extend(clauses.iter().map(|clause| clause.before_noun().to_owned()));
         match (all.is_empty(), topical, attribute.is_empty()) {
             (true, false, true) => format!("所有{noun}"),
             (true, _, _) => noun,
@@ -297,7 +337,9 @@ impl<'a> Teller<'a, '_> {
             Some(owner) if owner.plain => genitive(&owner.base, &noun),
             Some(owner) => format!("{}的{noun}", owner.clause),
         };
-        Scope { place, clauses }
+        let predicates = clauses.iter().map(Clause::alone).collect();
+        let clauses = clauses.iter().map(|clause| clause.before_noun().to_owned()).collect();
+        Scope { place, clauses, predicates }
     }
 
     /// What is true of each of the rows, after 是 or 既: 属于元素Gold, 宇称为正, 是放射性同位素.
@@ -306,14 +348,11 @@ impl<'a> Teller<'a, '_> {
         let noun = words::noun(self.table(rows.table));
         let owned = owner.map(|owner| owner.clause);
         let mut all: Vec<String> = Vec::new();
-        if attribute.is_empty() {
-            all.extend(owned);
-            all.extend(clauses);
-        } else {
+        if !attribute.is_empty() {
             all.push(format!("是{attribute}{noun}"));
-            all.extend(owned);
-            all.extend(clauses);
         }
+        all.extend(owned);
+        all.extend(clauses.iter().map(Clause::alone));
         match all.len() {
             0 => format!("是{noun}"),
             _ => all.join("且"),
@@ -327,7 +366,8 @@ impl<'a> Teller<'a, '_> {
         match &condition.test {
             Test::Is(cell) => {
                 let value = self.said(column, cell);
-                format!("{noun}为{value}")
+                // 宇称为正宇称 would say it twice.
+                if value.ends_with(&*noun) { format!("具有{value}") } else { format!("{noun}为{value}") }
             }
             Test::AtLeast(Bound::Said(cell)) => {
                 let value = self.said(column, cell);
@@ -399,7 +439,7 @@ impl<'a> Teller<'a, '_> {
             if same && !entity.is_empty() {
                 return entity;
             }
-            return if entity.is_empty() { format!("其{name}") } else { genitive(&entity, name) };
+            return if entity.is_empty() { format!("其{name}") } else { genitive(&entity, &name) };
         }
         self.value(scalar)
     }

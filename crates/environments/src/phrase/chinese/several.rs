@@ -449,7 +449,11 @@ impl<'a> Teller<'a, '_> {
 /// A、B和C
 pub(super) fn listed(items: &[String]) -> String {
     match items.split_last() {
-        Some((last, rest)) if !rest.is_empty() => format!("{}和{last}", rest.join("、")),
+        Some((last, rest)) if !rest.is_empty() => {
+            // 总和和 would stumble.
+            let and = if rest.iter().any(|item| item.ends_with('和')) { "与" } else { "和" };
+            format!("{}{and}{last}", rest.join("、"))
+        }
         Some((last, _)) => last.clone(),
         None => String::new(),
     }
