@@ -60,8 +60,8 @@ impl Teller<'_, '_> {
     fn statistic(&self, statistic: Statistic, column: &Column) -> String {
         let noun = words::column_noun(column);
         let adjective = |largest| words::scale(column).word(largest);
-        // 最大2024年7月的偏移 would not do.
-        let first = self.style.statistic_first && !noun.contains('的');
+        // 最大2024年7月的偏移 and 最大最大输入功率 would not do.
+        let first = self.style.statistic_first && !noun.contains('的') && !noun.starts_with('最');
         match (statistic, first) {
             (Statistic::Sum, true) => format!("{noun}总和"),
             (Statistic::Sum, false) => format!("{noun}之和"),
@@ -396,7 +396,9 @@ impl Teller<'_, '_> {
                     self.table(rows.table).classifier_zh
                 ));
                 questions.push(format!("{whole}的{noun}最{word}能到{much}"));
-                questions.push(format!("从{whole}来看，{noun}最{word}是{much}"));
+                if clauses.is_empty() {
+                    questions.push(format!("从{whole}来看，{noun}最{word}是{much}"));
+                }
             }
         }
         Wanted { phrase: Some(phrase), unit, questions }

@@ -122,7 +122,9 @@ pub(super) fn name(label: &str) -> String {
 fn says_itself(table: &Table, label: &str) -> bool {
     const PLACES: [char; 10] = ['省', '市', '县', '区', '州', '盟', '旗', '镇', '乡', '村'];
     let noun = noun(table);
-    let ends_alike = noun.chars().next_back() == label.chars().next_back();
+    let last = label.chars().next_back();
+    // 首都机场 is an 机场, 中秋节 is a 节日.
+    let ends_alike = noun.chars().next_back() == last || noun.chars().next() == last;
     // Nobody says 地级行政区成都市, nor 国家或地区阿富汗.
     let place = label.ends_with(PLACES) && noun.ends_with(PLACES);
     (label.chars().any(is_han) && (ends_alike || place || label.starts_with(noun))) || noun.contains('或')
