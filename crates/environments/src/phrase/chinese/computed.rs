@@ -181,12 +181,12 @@ impl Teller<'_, '_> {
             Operation::Difference => vec![
                 format!("{both}相差{much}"),
                 format!("{both}之间差{much}"),
-                format!("{one}和{second}相比，差了{much}"),
+                format!("{one}和{second}的相比，差了{much}"),
             ],
             Operation::Days => vec![
                 format!("{both}相隔多少天"),
                 format!("{both}之间隔了多少天"),
-                format!("{one}和{second}相差多少天"),
+                format!("{one}和{second}的相差多少天"),
             ],
             Operation::Ratio => vec![
                 format!("{one}是{second}的多少倍"),

@@ -76,6 +76,8 @@ struct Owner {
     base: String,
     /// 属于元素Gold, as a clause.
     clause: String,
+    /// The same after 既: 以首都机场为始发机场, for 始发机场为… has a subject of its own.
+    active: String,
     /// Whether 元素Gold的同位素 says the link.
     plain: bool,
 }
@@ -270,7 +272,7 @@ impl<'a> Teller<'a, '_> {
                     }
                     _ => format!("所{verb}{noun}为{base}"),
                 };
-                Owner { base, clause, plain: true }
+                Owner { base, active: clause.clone(), clause, plain: true }
             }
             Relation::Role(role) => {
                 let bare = self.bare(entity, &base);
@@ -280,7 +282,7 @@ impl<'a> Teller<'a, '_> {
                     1 if bare.chars().count() > 1 => format!("{role}是{bare}"),
                     _ => format!("以{bare}为{role}"),
                 };
-                Owner { base, clause, plain: false }
+                Owner { base, clause, active: format!("以{bare}为{role}"), plain: false }
             }
         }
     }
@@ -340,7 +342,7 @@ impl<'a> Teller<'a, '_> {
     pub(super) fn predicate(&mut self, rows: &Rows) -> String {
         let Modifiers { owner, clauses, attribute } = self.modifiers(rows);
         let noun = words::noun(self.table(rows.table));
-        let owned = owner.map(|owner| owner.clause);
+        let owned = owner.map(|owner| owner.active);
         let mut all: Vec<String> = Vec::new();
         if !attribute.is_empty() {
             all.push(format!("是{attribute}{noun}"));

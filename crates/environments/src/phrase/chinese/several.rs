@@ -377,7 +377,7 @@ impl<'a> Teller<'a, '_> {
                 .into_iter()
                 .filter(|entity| *entity != start && (1..=LIMIT).contains(&self.weight(entity)))
                 .max_by_key(|entity| self.weight(entity));
-            let Some(heavy) = heavy.filter(|_| self.weight_of(scalar) > 3) else { break };
+            let Some(heavy) = heavy.filter(|_| self.weight_of(scalar) > 2) else { break };
             let phrase = self.entity(heavy);
             // 对应 says each one's from the second step on.
             let each = if phrase.contains('其') {
