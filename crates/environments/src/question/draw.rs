@@ -302,7 +302,8 @@ impl Asker<'_> {
         };
         let named = self.truth.group.tables[rows.table].label.is_some();
         let count = self.truth.rows(&rows)?.len();
-        (named && (2..=MAX_NAMES).contains(&count)).then_some(rows)
+        let all_named = self.truth.names(&rows)?.len() == count;
+        (named && all_named && (2..=MAX_NAMES).contains(&count)).then_some(rows)
     }
 
     /// Two lists of one table with some names in both.

@@ -148,11 +148,15 @@ impl<'a> Truth<'a> {
         }
     }
 
-    /// The names of rows, sorted as the tools sort them.
+    /// The names of rows, sorted as the tools sort them; rows without a name are left out, as the tools do.
     pub(crate) fn names(self, rows: &Rows) -> Option<Vec<String>> {
         let table = &self.group.tables[rows.table];
-        let mut names: Vec<String> =
-            self.rows(rows)?.into_iter().map(|row| table.label_of(row).to_owned()).collect();
+        let mut names: Vec<String> = self
+            .rows(rows)?
+            .into_iter()
+            .map(|row| table.label_of(row).to_owned())
+            .filter(|name| !name.is_empty())
+            .collect();
         names.sort();
         Some(names)
     }

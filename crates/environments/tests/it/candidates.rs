@@ -108,7 +108,9 @@ fn specs_are_consistent_and_carry_their_closed_data() {
             .iter()
             .map(|goal| (goal.id.as_str(), goal.depends_on.iter().map(String::as_str).collect()))
             .collect();
-        assert_eq!(topology_of(&nodes).map(|(topology, _)| topology), Some(candidate.spec.topology));
+        if candidate.spec.answerable {
+            assert_eq!(topology_of(&nodes).map(|(topology, _)| topology), Some(candidate.spec.topology));
+        }
         let hashes: Vec<ContentId> = candidate.data.iter().map(|bytes| ContentId::of_bytes(bytes)).collect();
         assert_eq!(hashes, candidate.spec.data.iter().map(|file| file.blake3.clone()).collect::<Vec<_>>());
         assert!(candidate.data.iter().map(Vec::len).sum::<usize>() <= 256 * 1024);

@@ -39,7 +39,7 @@ fn replayed(group: &str, count: usize) -> Result<String> {
 fn gold_calls_return_what_the_goals_say() {
     for group in ["chemistry", "china_divisions", "currencies"] {
         let said = replayed(group, 150).unwrap();
-        let count: usize = said.strip_suffix(" replayed\n").unwrap_or(&said).parse().unwrap();
-        assert!(count >= 100, "{group}: {count}");
+        let count = said.strip_suffix(" replayed\n").and_then(|count| count.parse::<usize>().ok());
+        assert!(count.is_some_and(|count| count >= 100), "{group}: {said}");
     }
 }
