@@ -4,6 +4,7 @@
 //! values that one record holds. What is read is a [`Step`], and one step is one goal; a step that takes another's value
 //! names it, and that is the whole dependency graph. Names of tools, parameters and fields are the dialect's business.
 
+use crate::errand::{DeskRead, DeskSlot, DeskTool};
 use crate::question::draw::MAX_NAMES;
 use crate::question::evaluate::Truth;
 use crate::question::units::Dimension;
@@ -31,6 +32,8 @@ pub(crate) enum Tool {
     Calculate,
     /// Days between two dates.
     Days,
+    /// What a desk does with its entries.
+    Desk(DeskTool),
 }
 
 /// Whose rows a tool takes: those that refer by this link to a row, which is given by id or by name.
@@ -68,6 +71,7 @@ pub(crate) enum Slot {
     Operation,
     A,
     B,
+    Desk(DeskSlot),
 }
 
 /// What a parameter is given.
@@ -79,6 +83,10 @@ pub(crate) enum Given {
     Field(Field),
     /// The value of an earlier step.
     Step(usize),
+    /// The id that an earlier writing call made.
+    Made(usize),
+    /// What a comparison of these steps' values chooses.
+    Chosen { steps: Vec<usize>, value: Json },
 }
 
 /// A field of a record.
@@ -113,6 +121,7 @@ pub(crate) enum Read {
     Total,
     /// The computed number.
     Result,
+    Desk(DeskRead),
 }
 
 /// A value read from a call's result: one goal.
@@ -156,6 +165,8 @@ pub(crate) struct Lowered {
     pub(crate) steps: Vec<Step>,
     /// Last step of each branch, in the order of the wish.
     pub(crate) ends: Vec<usize>,
+    /// Calls that change the state, in order; one goal together.
+    pub(crate) writes: Vec<usize>,
 }
 
 /// The row that a call takes.
@@ -166,7 +177,7 @@ enum Subject {
 
 /// Writes calls.
 pub(crate) struct Lowering<'a> {
-    truth: Truth<'a>,
+    pub(crate) truth: Truth<'a>,
     cut: Cut,
     pub(crate) out: Lowered,
 }
@@ -180,6 +191,7 @@ pub(crate) fn lower(truth: Truth<'_>, cut: Cut, wish: &Wish) -> Option<Lowered> 
             lowering.names(a)?;
             lowering.names(b)?;
         }
+        Wish::Errand(errand) => lowering.errand(errand)?,
         Wish::One(_) | Wish::Which { .. } | Wish::Fold { .. } | Wish::Each(_) => {
             for scalar in wish.scalars() {
                 let step = lowering.scalar(scalar)?;
@@ -195,7 +207,7 @@ pub(crate) fn lower(truth: Truth<'_>, cut: Cut, wish: &Wish) -> Option<Lowered> 
 
 impl<'a> Lowering<'a> {
     pub(crate) fn new(truth: Truth<'a>, cut: Cut) -> Self {
-        Self { truth, cut, out: Lowered { calls: Vec::new(), steps: Vec::new(), ends: Vec::new() } }
+        Self { truth, cut, out: Lowered { calls: Vec::new(), steps: Vec::new(), ends: Vec::new(), writes: Vec::new() } }
     }
 
     /// The step that finds a row's id; also where the user says its name.
@@ -357,15 +369,32 @@ impl<'a> Lowering<'a> {
     /// The step of this call and read; an equal one stands already when the same was read before.
     fn step(&mut self, call: Call, read: Read, piece: Piece, subject: Option<Entity>) -> Option<usize> {
         let value = self.truth.piece(&piece)?;
-        let number = self.out.calls.iter().position(|known| *known == call).unwrap_or_else(|| {
+        let number = self.call(call);
+        Some(self.read(number, read, piece, value, subject))
+    }
+
+    /// The number of this call; an equal one may stand already.
+    pub(crate) fn call(&mut self, call: Call) -> usize {
+        self.out.calls.iter().position(|known| *known == call).unwrap_or_else(|| {
             self.out.calls.push(call);
             self.out.calls.len() - 1
-        });
-        let known = self.out.steps.iter().position(|step| step.call == number && step.read == read);
-        Some(known.unwrap_or_else(|| {
-            self.out.steps.push(Step { call: number, read, piece, value, subject });
+        })
+    }
+
+    /// The step that reads this of a call.
+    pub(crate) fn read(
+        &mut self,
+        call: usize,
+        read: Read,
+        piece: Piece,
+        value: Json,
+        subject: Option<Entity>,
+    ) -> usize {
+        let known = self.out.steps.iter().position(|step| step.call == call && step.read == read);
+        known.unwrap_or_else(|| {
+            self.out.steps.push(Step { call, read, piece, value, subject });
             self.out.steps.len() - 1
-        }))
+        })
     }
 }
 
@@ -405,12 +434,32 @@ impl Operation {
 impl Lowered {
     /// Steps whose values a step's call takes.
     pub(crate) fn parents(&self, step: usize) -> Vec<usize> {
+        self.parents_of(&[self.steps[step].call])
+    }
+
+    /// Steps whose values the writing calls take.
+    pub(crate) fn parents_of_writes(&self) -> Vec<usize> {
+        self.parents_of(&self.writes)
+    }
+
+    /// Whether a step's call takes what a writing call made.
+    pub(crate) fn follows_writes(&self, step: usize) -> bool {
+        let inputs = &self.calls[self.steps[step].call].inputs;
+        inputs.iter().any(|(_, given)| matches!(given, Given::Made(_)))
+    }
+
+    fn parents_of(&self, calls: &[usize]) -> Vec<usize> {
         let mut out: Vec<usize> = Vec::new();
-        for (_, given) in &self.calls[self.steps[step].call].inputs {
-            if let Given::Step(parent) = given
-                && !out.contains(parent)
-            {
-                out.push(*parent);
+        for (_, given) in calls.iter().flat_map(|call| &self.calls[*call].inputs) {
+            let parents: &[usize] = match given {
+                Given::Step(parent) => std::slice::from_ref(parent),
+                Given::Chosen { steps, .. } => steps,
+                Given::Literal(_) | Given::Field(_) | Given::Made(_) => &[],
+            };
+            for parent in parents {
+                if !out.contains(parent) {
+                    out.push(*parent);
+                }
             }
         }
         out
@@ -435,6 +484,7 @@ impl Lowered {
         choice: impl Fn(Slot, &Json) -> Json,
         field: impl Fn(Field) -> String,
         reference: impl Fn(usize) -> String,
+        made: impl Fn(usize) -> String,
     ) -> Map<String, Json> {
         let inputs = &self.calls[call].inputs;
         inputs
@@ -444,6 +494,11 @@ impl Lowered {
                     Given::Literal(json) => choice(*slot, json),
                     Given::Field(one) => Json::String(field(*one)),
                     Given::Step(step) => json!({"$ref": reference(*step)}),
+                    Given::Made(call) => json!({"$ref": made(*call)}),
+                    Given::Chosen { steps, value } => {
+                        let sources: Vec<String> = steps.iter().map(|step| reference(*step)).collect();
+                        json!({"$ref": sources, "via": {"kind": "select"}, "value": value})
+                    }
                 };
                 (spell(*slot), json)
             })
