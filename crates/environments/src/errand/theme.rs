@@ -236,8 +236,8 @@ pub(crate) static THEMES: [Theme; 6] = [
             Field {
                 required: false,
                 mutable: false,
-                words: &[("brief", "简要"), ("full", "全面"), ("joint", "联合")],
-                ..field(Part::Choice, ["depth", "kind", "mode", "thoroughness"], "How thorough it is.")
+                words: &[("brief", "简要"), ("full", "全面"), ("extended", "扩展")],
+                ..field(Part::Choice, ["scope", "extent", "depth", "thoroughness"], "How much it covers.")
             },
         ],
         limit: 4,

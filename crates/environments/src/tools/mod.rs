@@ -4,11 +4,12 @@
 //! Which tools there are and what they are given is [`lower`](crate::lower)'s business. Tools over rows offer every
 //! filter of their table, not only the ones that the question needs.
 
-mod code;
+pub(crate) mod code;
 mod dialect;
 mod docs;
 mod source;
 
+use crate::errand::{Counter, Errand};
 use crate::lower::{Call, Cut, Field, Lowered, Read, Slot, Step, Tool};
 use crate::tables::{Column, Kind, Table, TableGroup};
 use crate::world::{Part, World};
@@ -33,7 +34,7 @@ pub(crate) fn is_parameter(name: &str) -> bool {
 }
 
 /// A name that Python and the tool format accept.
-fn identifier(words: &str) -> String {
+pub(crate) fn identifier(words: &str) -> String {
     let name: String =
         words.to_lowercase().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
     let name = name.trim_matches('_').to_owned();
@@ -57,9 +58,16 @@ pub(crate) struct Toolbox<'a> {
     pub(crate) lowered: &'a Lowered,
     pub(crate) cut: Cut,
     pub(crate) dialect: Dialect,
+    /// The errand, where something is to be done.
+    pub(crate) errand: Option<&'a Errand>,
 }
 
 impl<'a> Toolbox<'a> {
+    /// The desk at which something is to be done.
+    pub(crate) fn counter(&self) -> Option<Counter<'a>> {
+        self.errand.map(|errand| Counter { group: self.group, world: self.world, errand })
+    }
+
     fn word(&self, word: Word) -> &'static str {
         self.dialect.word(word)
     }
@@ -113,6 +121,7 @@ impl<'a> Toolbox<'a> {
             Tool::Convert { dimension } => format!("{}_{}", self.word(Word::ConvertVerb), dimension.word()),
             Tool::Calculate => self.word(Word::CalculateName).to_owned(),
             Tool::Days => self.word(Word::DaysName).to_owned(),
+            Tool::Desk(tool) => self.counter().map(|counter| counter.name(tool).to_owned()).unwrap_or_default(),
         };
         name.truncate(64);
         name
@@ -134,7 +143,7 @@ impl<'a> Toolbox<'a> {
             let table = match tool {
                 Tool::List { table, .. } | Tool::Count { table, .. } | Tool::Summary { table, .. } => table,
                 Tool::Search { table } | Tool::Find { table } | Tool::Get { table } => table,
-                Tool::Convert { .. } | Tool::Calculate | Tool::Days => return String::new(),
+                Tool::Convert { .. } | Tool::Calculate | Tool::Days | Tool::Desk(_) => return String::new(),
             };
             format!("{}{}{}", self.word(prefix), self.column(table, column).name, self.word(suffix))
         };
@@ -147,7 +156,7 @@ impl<'a> Toolbox<'a> {
                     self.column(table, column).name.clone()
                 }
                 Tool::Search { .. } | Tool::Find { .. } | Tool::Get { .. } => String::new(),
-                Tool::Convert { .. } | Tool::Calculate | Tool::Days => String::new(),
+                Tool::Convert { .. } | Tool::Calculate | Tool::Days | Tool::Desk(_) => String::new(),
             },
             Slot::Min(column) => bound(Word::MinPrefix, column, Word::MinSuffix),
             Slot::Max(column) => bound(Word::MaxPrefix, column, Word::MaxSuffix),
@@ -164,6 +173,7 @@ impl<'a> Toolbox<'a> {
             Slot::B if tool == Tool::Days => self.word(Word::EndDate).to_owned(),
             Slot::A => self.word(Word::A).to_owned(),
             Slot::B => self.word(Word::B).to_owned(),
+            Slot::Desk(slot) => self.counter().map(|counter| counter.parameter(slot)).unwrap_or_default(),
         }
     }
 
@@ -177,7 +187,7 @@ impl<'a> Toolbox<'a> {
             }
             Tool::Find { table } | Tool::Search { table } => identifier(self.label(table)),
             Tool::List { of: None, .. } | Tool::Count { of: None, .. } | Tool::Summary { of: None, .. } => String::new(),
-            Tool::Convert { .. } | Tool::Calculate | Tool::Days => String::new(),
+            Tool::Convert { .. } | Tool::Calculate | Tool::Days | Tool::Desk(_) => String::new(),
         }
     }
 
@@ -207,6 +217,7 @@ impl<'a> Toolbox<'a> {
             (Read::Total, Tool::List { .. }) => format!("/{}", self.word(Word::PageTotal)),
             (Read::Total, _) => format!("/{}", self.word(Word::Total)),
             (Read::Result, _) => format!("/{}", self.word(Word::Result)),
+            (Read::Desk(read), _) => self.counter().map(|counter| counter.path(read)).unwrap_or_default(),
         }
     }
 
@@ -228,13 +239,14 @@ impl<'a> Toolbox<'a> {
         shown.into_iter().map(|(name, id)| json!({"id": id, label: name})).collect()
     }
 
-    /// The arguments of a call; an earlier step is referred to by `reference`.
-    pub(crate) fn arguments(&self, call: usize, reference: impl Fn(usize) -> String) -> Map<String, Json> {
+    /// The arguments of a call; an earlier step is referred to by `reference`, what an
+    /// earlier call made by `made`.
+    pub(crate) fn arguments(&self, call: usize, reference: impl Fn(usize) -> String, made: impl Fn(usize) -> String) -> Map<String, Json> {
         let Call { tool, .. } = self.lowered.calls[call];
         let table = match tool {
             Tool::Search { table } | Tool::Find { table } | Tool::Get { table } => table,
             Tool::List { table, .. } | Tool::Count { table, .. } | Tool::Summary { table, .. } => table,
-            Tool::Convert { .. } | Tool::Calculate | Tool::Days => 0,
+            Tool::Convert { .. } | Tool::Calculate | Tool::Days | Tool::Desk(_) => 0,
         };
         self.lowered.arguments(
             call,
@@ -242,6 +254,7 @@ impl<'a> Toolbox<'a> {
             |slot, literal| self.choice(slot, literal),
             |field| self.field(table, field).to_owned(),
             reference,
+            made,
         )
     }
 
@@ -336,7 +349,7 @@ impl<'a> Toolbox<'a> {
 
     /// Names of the data files that the tools read, by table.
     pub(crate) fn tables(&self, offers: &[Offer]) -> Vec<usize> {
-        let mut tables = Vec::new();
+        let mut tables: Vec<usize> = self.errand.iter().map(|errand| errand.table).collect();
         for offer in offers {
             match offer {
                 Offer::Full(Tool::Search { table } | Tool::Find { table } | Tool::Get { table })
@@ -347,7 +360,7 @@ impl<'a> Toolbox<'a> {
                     tables.push(*table);
                     tables.extend(of.map(|of| self.group.links[of.link].parent));
                 }
-                Offer::Full(Tool::Convert { .. } | Tool::Calculate | Tool::Days) => {}
+                Offer::Full(Tool::Convert { .. } | Tool::Calculate | Tool::Days | Tool::Desk(_)) => {}
             }
         }
         tables.sort_unstable();
@@ -357,13 +370,16 @@ impl<'a> Toolbox<'a> {
 
     /// Document and code of an offered tool.
     pub(crate) fn arena_tool(&self, offer: Offer) -> Result<ArenaTool, serde_json::Error> {
+        if let (Offer::Full(Tool::Desk(tool)), Some(counter)) = (offer, self.counter()) {
+            return counter.arena_tool(tool);
+        }
         let doc = docs::document(self, offer)?;
         Ok(ArenaTool { doc, code: source::of(self, offer), entry: self.offer_name(offer), class: IsolationClass::Shared })
     }
 }
 
 /// Words that can stand in a Python string.
-fn plain(words: &str) -> String {
+pub(crate) fn plain(words: &str) -> String {
     words.replace(['"', '\\', '\n', '{', '}', '<', '>'], " ")
 }
 
