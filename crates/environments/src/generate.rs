@@ -8,6 +8,7 @@ use crate::assemble::{Question, assemble, note};
 use crate::draw::Draw;
 use crate::ledger::Ledger;
 use crate::lower::lower;
+use crate::question::Wish;
 use crate::question::evaluate::Truth;
 use crate::tables::{Language, TableGroup};
 use crate::tools::{DIALECTS, Dialect, Toolbox};
@@ -34,6 +35,8 @@ pub struct GenerateOptions {
     pub languages: Vec<Language>,
     /// Percentage of arenas from which a needed tool is taken away.
     pub unanswerable: usize,
+    /// Percentage of arenas in which something is to be done, and not only found out.
+    pub stateful: usize,
 }
 
 impl Default for GenerateOptions {
@@ -46,7 +49,7 @@ impl Default for GenerateOptions {
             Topology::ParallelMultiHop,
         ];
         let languages = vec![Language::English, Language::Chinese];
-        Self { seed: 0, min_hops: 1, max_hops: 6, topologies, languages, unanswerable: 7 }
+        Self { seed: 0, min_hops: 1, max_hops: 6, topologies, languages, unanswerable: 7, stateful: 15 }
     }
 }
 
@@ -135,6 +138,10 @@ impl<'a> Generator<'a> {
                 lowered: &lowered,
                 cut: chosen.cut,
                 dialect: Dialect(draw.below(DIALECTS)),
+                errand: match &chosen.wish {
+                    Wish::Errand(errand) => Some(errand),
+                    _ => None,
+                },
             };
             let question = Question {
                 wish: &chosen.wish,

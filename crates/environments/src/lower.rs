@@ -9,6 +9,7 @@ use crate::question::draw::MAX_NAMES;
 use crate::question::evaluate::Truth;
 use crate::question::units::Dimension;
 use crate::question::{Bound, Entity, Operation, Piece, Rows, Scalar, Statistic, Test, Wish};
+use astra_protocol::{Topology, topology_of};
 use serde_json::{Map, Value as Json, json};
 
 /// A tool of the arena. The derived order is no matter; equality is what makes two calls calls of one tool.
@@ -34,6 +35,17 @@ pub(crate) enum Tool {
     Days,
     /// What a desk does with its entries.
     Desk(DeskTool),
+}
+
+impl Tool {
+    /// The desk's tool, if it is one.
+    pub(crate) fn of_desk(self) -> Option<DeskTool> {
+        match self {
+            Self::Desk(tool) => Some(tool),
+            Self::Search { .. } | Self::Find { .. } | Self::Get { .. } | Self::List { .. } | Self::Count { .. } => None,
+            Self::Summary { .. } | Self::Convert { .. } | Self::Calculate | Self::Days => None,
+        }
+    }
 }
 
 /// Whose rows a tool takes: those that refer by this link to a row, which is given by id or by name.
@@ -446,6 +458,23 @@ impl Lowered {
     pub(crate) fn follows_writes(&self, step: usize) -> bool {
         let inputs = &self.calls[self.steps[step].call].inputs;
         inputs.iter().any(|(_, given)| matches!(given, Given::Made(_)))
+    }
+
+    /// Topology and depth of the goals: the steps, and the writing calls as one.
+    pub(crate) fn topology(&self) -> Option<(Topology, usize)> {
+        let names: Vec<String> = (0..=self.steps.len()).map(|at| at.to_string()).collect();
+        let state = names.last().map_or("", String::as_str);
+        let named = |steps: Vec<usize>| steps.into_iter().map(|step| names[step].as_str());
+        let mut nodes: Vec<(&str, Vec<&str>)> = (0..self.steps.len())
+            .map(|at| {
+                let after = self.follows_writes(at).then_some(state);
+                (names[at].as_str(), named(self.parents(at)).chain(after).collect())
+            })
+            .collect();
+        if !self.writes.is_empty() {
+            nodes.push((state, named(self.parents_of_writes()).collect()));
+        }
+        topology_of(&nodes)
     }
 
     fn parents_of(&self, calls: &[usize]) -> Vec<usize> {

@@ -19,11 +19,11 @@ mod sample;
 mod tests;
 pub(crate) mod theme;
 
-pub(crate) use counter::{Counter, Row};
+pub(crate) use counter::Counter;
 pub(crate) use draw::draw;
 
 use crate::question::{Entity, Scalar};
-use crate::tables::{Cell, TableGroup};
+use crate::tables::{Cell, Kind, TableGroup};
 use desk::Desk;
 use serde_json::Value as Json;
 use std::fmt::Write as _;
@@ -177,7 +177,25 @@ impl Act {
     }
 }
 
+impl DeskPiece {
+    /// Whether its value is a date.
+    pub(crate) fn dated(&self) -> bool {
+        self.read == DeskRead::Extra && self.theme.extra == theme::Extra::Due
+    }
+}
+
 impl Errand {
+    /// Whether what the user is told is a date.
+    pub(crate) fn told_a_date(&self, group: &TableGroup) -> bool {
+        match &self.tell {
+            Tell::Extra { .. } => self.theme.extra == theme::Extra::Due,
+            Tell::Value(Scalar::Field { of, column }) => {
+                group.tables[of.table(&group.links)].columns[*column].kind == Kind::Date
+            }
+            Tell::Value(_) | Tell::OpenNow { .. } | Tell::Chosen { .. } => false,
+        }
+    }
+
     /// The errand without names, dates and the user's own words: two of one shape are one request up to names.
     pub(crate) fn shape(&self, group: &TableGroup) -> (String, Vec<(usize, usize)>) {
         let mut text = format!("errand {} [{}]", self.theme.key, group.tables[self.table].name);

@@ -229,6 +229,7 @@ impl Wish {
             Self::Each(_) => "several values",
             Self::Names(_) => "names",
             Self::Common(..) => "intersection",
+            Self::Errand(_) => "errand",
         }
     }
 

@@ -338,7 +338,8 @@ impl<'a> Toolbox<'a> {
             .iter()
             .filter_map(|step| match step.read {
                 Read::Field(field) => Some(field),
-                Read::FirstId | Read::ItemId(_) | Read::ItemName(_) | Read::Items | Read::Total | Read::Result => None,
+                Read::FirstId | Read::ItemId(_) | Read::ItemName(_) | Read::Items => None,
+                Read::Total | Read::Result | Read::Desk(_) => None,
             })
             .collect();
         let columns = self.part(table).map(|part| part.columns.as_slice()).unwrap_or_default();
