@@ -377,11 +377,19 @@ impl Drawer<'_> {
             Tell::OpenNow { person } => {
                 let value = after.desk.open_of(*person);
                 let same = (0..after.desk.people.len()).filter(|other| after.desk.open_of(*other) == value).count();
-                (!self.shape.recount || same <= 2).then(|| json!(value))
+                // The list in which the entry was found must not tell the same number.
+                let listed = errand.acts.iter().any(|act| match act {
+                    Act::Update { entry, .. } | Act::Cancel { entry } => entry.on.is_some(),
+                    Act::Create { .. } | Act::Confirm { .. } => false,
+                });
+                (!self.shape.recount || same <= 2 && !(listed && value == 1)).then(|| json!(value))
             }
             Tell::Extra { act } => {
                 let value = after.desk.extra(theme, after.made(*act)?)?;
-                let others = || after.desk.entries.iter().filter(|entry| !entry.id.starts_with("made"));
+                let others = || {
+                    let known = errand.desk.entries.iter().zip(&after.desk.entries);
+                    known.filter(|(before, _)| before.stage == Stage::Open).map(|(_, entry)| entry)
+                };
                 let same = others().filter(|entry| after.desk.extra(theme, entry).as_ref() == Some(&value)).count();
                 (!self.shape.tail || same * 5 <= others().count()).then_some(value)
             }
