@@ -1,10 +1,10 @@
 //! Errands from shipped tables: that the gates let them through, that what the user is told stands where the gold calls
 //! return it, and how they read.
 
-use super::{Act, Tell};
-use crate::draw::Draw;
+use super::theme::THEMES;
 use crate::generate::{Candidate, GenerateOptions, Generator};
-use crate::tables::{Language, TableGroup};
+use crate::tables::TableGroup;
+use astra_protocol::{ArenaSpec, Comparator, Goal, GoalKind};
 use astra_sandbox::DataFile;
 use astra_testkit::{TestResult, gatekeeper};
 use std::collections::BTreeMap;
@@ -23,6 +23,12 @@ fn is_errand(candidate: &Candidate) -> bool {
     candidate.spec.state.is_some()
 }
 
+fn files(candidate: &Candidate) -> Vec<DataFile> {
+    let names = candidate.spec.data.iter().map(|file| &file.name);
+    let pairs = names.zip(&candidate.data);
+    pairs.map(|(name, bytes)| DataFile { name: name.clone(), json: bytes.as_slice().into() }).collect()
+}
+
 /// What the gates refuse, by gate and reason, and how many errands there were.
 fn refused(candidates: &[Candidate]) -> TestResult<(usize, Vec<String>)> {
     let gates = gatekeeper();
@@ -30,17 +36,69 @@ fn refused(candidates: &[Candidate]) -> TestResult<(usize, Vec<String>)> {
     let mut errands = 0;
     for candidate in candidates.iter().filter(|one| is_errand(one)) {
         errands += 1;
-        let names = candidate.spec.data.iter().map(|file| &file.name);
-        let files: Vec<DataFile> = names
-            .zip(&candidate.data)
-            .map(|(name, bytes)| DataFile { name: name.clone(), json: bytes.as_slice().into() })
-            .collect();
-        let report = gates.check(&candidate.spec, &files, &[])?;
+        let report = gates.check(&candidate.spec, &files(candidate), &[])?;
         if let Some((gate, reason)) = report.failures().next() {
             why.push(format!("{gate}: {reason} IN {} | {}", candidate.spec.prompt_text(), candidate.spec.provenance.extra["shape"]));
         }
     }
     Ok((errands, why))
+}
+
+/// The arena with what the user is told as one more goal, where a writing call returns it.
+fn with_told(spec: &ArenaSpec) -> Option<ArenaSpec> {
+    let shape = spec.provenance.extra["shape"].as_str()?;
+    let told = shape.rsplit(" tell ").next()?;
+    let theme = THEMES.iter().find(|theme| shape.starts_with(&format!("errand {} ", theme.key)))?;
+    let writes = spec.goals.iter().find_map(|goal| match &goal.kind {
+        GoalKind::StateEquals { gold } => Some(gold),
+        GoalKind::Returns { .. } => None,
+    })?;
+    let call = spec.gold_call(writes.last()?)?;
+    let names = &theme.names;
+    let spelled = [names.create, names.update, names.cancel, names.confirm];
+    let dialect = (0..super::theme::DIALECTS).find(|at| spelled.iter().any(|all| all[*at] == call.tool))?;
+    let path = match told {
+        "open" => names.open_now[dialect],
+        told if told == format!("{:?}", theme.extra) => names.extra[dialect],
+        _ => return None,
+    };
+    if !spec.tool(&call.tool)?.code.contains(&format!("\"{path}\"")) {
+        return None;
+    }
+    let mut spec = spec.clone();
+    spec.goals.push(Goal {
+        id: "told".into(),
+        question: "What is the user told?".into(),
+        depends_on: Vec::new(),
+        kind: GoalKind::Returns {
+            tool: call.tool.clone(),
+            path: format!("/{path}"),
+            value: spec.answer.clone(),
+            gold: Some(call.id.clone()),
+            decisive: Vec::new(),
+            grounded: true,
+            comparator: Comparator::Equals,
+        },
+    });
+    Some(spec)
+}
+
+#[test]
+fn what_the_user_is_told_is_what_the_desk_says() {
+    let mut seen = BTreeMap::new();
+    for group in ["chemistry", "time_zones"] {
+        let group = shipped(group).unwrap();
+        for candidate in drawn(&group, 9, 110).unwrap() {
+            let Some(spec) = with_told(&candidate.spec) else { continue };
+            let files = files(&candidate);
+            let report = gatekeeper().check(&spec, &files, &[]).unwrap();
+            let oracle = report.failures().find(|(gate, _)| *gate == astra_arena::gates::Gate::Oracle);
+            assert!(oracle.is_none(), "{oracle:?} in {}\n{:?}", spec.prompt_text(), spec.gold);
+            let told = spec.provenance.extra["shape"].as_str().unwrap().rsplit(' ').next().unwrap().to_owned();
+            *seen.entry(told).or_insert(0) += 1;
+        }
+    }
+    assert!(seen.len() >= 6, "{seen:?}");
 }
 
 #[test]

@@ -80,6 +80,9 @@ impl<'a> English<'a> {
 
     /// The core of the user's message: one request, one to three sentences, without greeting or purpose.
     pub(crate) fn wish(&self, wish: &Wish, draw: &mut Draw) -> String {
+        if let Wish::Errand(errand) = wish {
+            return self.in_words(|words| crate::errand::english::say(errand, words, draw));
+        }
         self.voice(Some(draw)).wish(wish)
     }
 
@@ -100,7 +103,15 @@ impl<'a> English<'a> {
             Piece::Row(entity) => voice.direct(&Scalar::Name { of: entity.clone() }, values::UnitSaid::No),
             Piece::Value(scalar) => voice.direct(scalar, values::UnitSaid::Own),
             Piece::Rows(rows) => format!("Which are {}?", voice.rows(rows, rows::Determiner::The)),
+            Piece::Desk(piece) => self.in_words(|words| crate::errand::english::piece(piece, words)),
         }
+    }
+
+    /// What errands are said with.
+    fn in_words(&self, say: impl FnOnce(&crate::errand::english::Words) -> String) -> String {
+        let entity = |entity: &Entity| self.entity(entity);
+        let scalar = |scalar: &Scalar| self.scalar(scalar);
+        say(&crate::errand::english::Words { group: self.group, entity: &entity, scalar: &scalar })
     }
 
     /// A row: "the element that the isotope Au-198 belongs to".

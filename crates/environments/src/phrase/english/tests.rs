@@ -315,6 +315,7 @@ fn requests_read_as_one_wish() {
             let core = english.wish(wish, &mut draw);
             let table = match wish {
                 Wish::Names(rows) | Wish::Common(rows, _) => rows.table,
+                Wish::Errand(errand) => errand.table,
                 Wish::One(_) | Wish::Which { .. } | Wish::Fold { .. } | Wish::Each(_) => {
                     wish.scalars().iter().find_map(crate::question::draw::start).map_or(0, |(table, _)| table)
                 }
