@@ -355,7 +355,7 @@ impl Builder<'_> {
         if !lowered.writes.is_empty() {
             goals.push(Goal {
                 id: state.clone(),
-                question: voice.done(),
+                question: voice.done().to_owned(),
                 depends_on: lowered.parents_of_writes().into_iter().map(id).collect(),
                 kind: GoalKind::StateEquals { gold: lowered.writes.iter().map(|call| call_id(*call)).collect() },
             });

@@ -83,7 +83,8 @@ fn say_of(theme: &Theme) -> Say {
 /// The core of the user's message.
 pub(crate) fn say(errand: &Errand, words: &Words, draw: &mut Draw) -> String {
     let writer = Writer { errand, words, say: say_of(errand.theme), iso: draw.percent(35) };
-    let mut out = writer.acts(draw);
+    let mut out: String = errand.entities().into_iter().flat_map(|entity| (words.introduce)(entity)).collect();
+    out.push_str(&writer.acts(draw));
     out.extend(writer.rule(draw));
     out.extend(writer.confirmation(draw));
     out.push_str(&writer.tell(draw));
@@ -103,9 +104,7 @@ pub(crate) fn piece(piece: &DeskPiece, words: &Words) -> String {
 }
 
 /// The goal of all writing calls.
-pub(crate) fn done() -> &'static str {
-    "登记的内容是否都符合要求？"
-}
+pub(crate) const DONE: &str = "登记的内容是否都符合要求？";
 
 fn pick(options: &[String], draw: &mut Draw) -> String {
     draw.pick(options).cloned().unwrap_or_default()

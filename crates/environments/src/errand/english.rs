@@ -16,6 +16,8 @@ pub(crate) struct Words<'a> {
     pub(crate) group: &'a TableGroup,
     pub(crate) entity: &'a dyn Fn(&Entity) -> String,
     pub(crate) scalar: &'a dyn Fn(&Scalar) -> String,
+    /// Sentences that introduce what lies too deep for one phrase, after which `entity` and `scalar` refer back.
+    pub(crate) introduce: &'a dyn Fn(&Entity) -> Vec<String>,
 }
 
 /// A desk's own words.
@@ -109,12 +111,25 @@ pub(crate) fn say(errand: &Errand, words: &Words, draw: &mut Draw) -> String {
     let say = say_of(errand.theme);
     let about = draw.pick(say.about).copied().unwrap_or("for");
     let iso = draw.percent(55);
-    let mut writer = Writer { errand, words, say, about, iso };
-    let mut sentences = vec![writer.acts(draw)];
+    let writer = Writer { errand, words, say, about, iso };
+    let mut sentences: Vec<String> = Vec::new();
+    for entity in errand.entities() {
+        sentences.extend((words.introduce)(entity).into_iter().map(|said| varied(&said, draw)));
+    }
+    sentences.push(writer.acts(draw));
     sentences.extend(writer.rule(draw));
     sentences.extend(writer.confirmation(draw));
     sentences.push(writer.tell(draw));
     sentences.join(" ")
+}
+
+/// Another turn for a sentence that introduces a row.
+fn varied(sentence: &str, draw: &mut Draw) -> String {
+    const TURNS: [&str; 6] = ["I'm looking at", "Take", "This is about", "It concerns", "I have in mind", "Think of"];
+    match sentence.strip_prefix(TURNS[0]) {
+        Some(rest) => format!("{}{rest}", draw.pick(&TURNS).copied().unwrap_or(TURNS[0])),
+        None => sentence.to_owned(),
+    }
 }
 
 /// What one call finds out.
@@ -130,9 +145,7 @@ pub(crate) fn piece(piece: &DeskPiece, words: &Words) -> String {
 }
 
 /// The goal of all writing calls.
-pub(crate) fn done() -> &'static str {
-    "Is everything on file as it was asked for?"
-}
+pub(crate) const DONE: &str = "Is everything on file as it was asked for?";
 
 fn pick(options: &[String], draw: &mut Draw) -> String {
     draw.pick(options).cloned().unwrap_or_default()
@@ -240,7 +253,7 @@ impl Writer<'_> {
         (adverbs, with)
     }
 
-    fn acts(&mut self, draw: &mut Draw) -> String {
+    fn acts(&self, draw: &mut Draw) -> String {
         match self.errand.acts.as_slice() {
             [Act::Cancel { entry }, Act::Create { on, person, fills }] => self.moved(entry, on, *person, fills, draw),
             [Act::Create { on, person, fills }, rest @ ..] => {

@@ -22,7 +22,7 @@ pub(crate) mod theme;
 pub(crate) use counter::Counter;
 pub(crate) use draw::draw;
 
-use crate::question::{Entity, Scalar};
+use crate::question::{Entity, Scalar, Wish};
 use crate::tables::{Cell, Kind, TableGroup};
 use desk::Desk;
 use serde_json::Value as Json;
@@ -157,16 +157,6 @@ pub(crate) struct DeskPiece {
     pub(crate) person: Option<String>,
 }
 
-impl Target {
-    /// Scalars that are read to know it.
-    pub(crate) fn scalars(&self) -> &[Scalar] {
-        match self {
-            Self::Row(_) => &[],
-            Self::Best { of, .. } => of,
-        }
-    }
-}
-
 impl Act {
     /// What is written into fields.
     pub(crate) fn fills(&self) -> &[Fill] {
@@ -254,22 +244,42 @@ impl Errand {
         (text, named)
     }
 
-    /// Everything that is read off records, in the order in which it is said.
-    pub(crate) fn scalars(&self) -> Vec<&Scalar> {
-        let mut out: Vec<&Scalar> = Vec::new();
+    /// Every row that is described, in the order in which it is said.
+    pub(crate) fn entities(&self) -> Vec<&Entity> {
+        let mut out: Vec<&Entity> = Vec::new();
         for act in &self.acts {
-            if let Act::Create { on, .. } = act {
-                out.extend(on.scalars());
+            match act {
+                Act::Create { on: Target::Row(on), .. } => out.push(on),
+                Act::Create { on: Target::Best { of, .. }, .. } => {
+                    out.extend(of.iter().filter_map(|scalar| match scalar {
+                        Scalar::Field { of, .. } => Some(of),
+                        _ => None,
+                    }));
+                }
+                Act::Update { entry, .. } | Act::Cancel { entry } => out.extend(&entry.on),
+                Act::Confirm { .. } => {}
+            }
+        }
+        out
+    }
+
+    /// Questions that need the same words as the errand does.
+    pub(crate) fn parts(&self) -> Vec<Wish> {
+        let named = |entity: &Entity| Wish::One(Scalar::Name { of: entity.clone() });
+        let mut out: Vec<Wish> = self.entities().into_iter().map(named).collect();
+        for act in &self.acts {
+            if let Act::Create { on: Target::Best { of, .. }, .. } = act {
+                out.extend(of.iter().cloned().map(Wish::One));
             }
             for fill in act.fills() {
                 match &fill.with {
                     With::Said(_) => {}
-                    With::Found(scalar) | With::Ruled { test: scalar, .. } => out.push(scalar),
+                    With::Found(scalar) | With::Ruled { test: scalar, .. } => out.push(Wish::One(scalar.clone())),
                 }
             }
         }
         if let Tell::Value(scalar) = &self.tell {
-            out.push(scalar);
+            out.push(Wish::One(scalar.clone()));
         }
         out
     }

@@ -109,9 +109,19 @@ impl<'a> English<'a> {
 
     /// What errands are said with.
     fn in_words(&self, say: impl FnOnce(&crate::errand::english::Words) -> String) -> String {
-        let entity = |entity: &Entity| self.entity(entity);
-        let scalar = |scalar: &Scalar| self.scalar(scalar);
-        say(&crate::errand::english::Words { group: self.group, entity: &entity, scalar: &scalar })
+        let voice = std::cell::RefCell::new(self.voice(None));
+        let entity = |entity: &Entity| voice.borrow_mut().entity(entity).text;
+        let scalar = |scalar: &Scalar| voice.borrow_mut().noun(scalar, values::UnitSaid::Own);
+        let introduce = |entity: &Entity| {
+            let deep = voice::depth(entity) > 2;
+            if deep { voice.borrow_mut().introductions(&Scalar::Name { of: entity.clone() }) } else { Vec::new() }
+        };
+        say(&crate::errand::english::Words {
+            group: self.group,
+            entity: &entity,
+            scalar: &scalar,
+            introduce: &introduce,
+        })
     }
 
     /// A row: "the element that the isotope Au-198 belongs to".
