@@ -6,8 +6,8 @@
 
 use crate::alternatives::alternatives;
 use crate::draw::Draw;
-use crate::errand::{DeskRead, DeskTool};
-use crate::lower::{Lowered, Read, Step, Tool};
+use crate::errand::{Counter, DeskRead, DeskTool};
+use crate::lower::{Lowered, Read, Source, Step, Tool};
 use crate::phrase::Voice;
 use crate::question::evaluate::Truth;
 use crate::question::shape;
@@ -275,8 +275,8 @@ impl Builder<'_> {
         let world = self.toolbox.world;
         let mut offers: Vec<Offer> =
             needed.iter().filter(|tool| Some(**tool) != removed).map(|tool| Offer::Full(*tool)).collect();
-        if let Some(counter) = self.toolbox.counter() {
-            offers.extend(counter.others(&desk, draw).into_iter().map(|tool| Offer::Full(Tool::Desk(tool))));
+        if self.toolbox.counter().is_some() {
+            offers.extend(Counter::others(&desk, draw).into_iter().map(|tool| Offer::Full(Tool::Desk(tool))));
         }
         let touched = self.toolbox.tables(&needed.iter().map(|tool| Offer::Full(*tool)).collect::<Vec<_>>());
         let named = |table: &usize| {
@@ -308,19 +308,21 @@ impl Builder<'_> {
 
     fn gold(&self) -> Vec<GoldCall> {
         let lowered = self.lowered();
-        let reference = |step: usize| {
-            let step = &lowered.steps[step];
-            format!("{}#{}", call_id(step.call), self.toolbox.path(step))
-        };
-        let made = |call: usize| {
-            let path = self.toolbox.counter().map(|counter| counter.path(DeskRead::Made)).unwrap_or_default();
-            format!("{}#{path}", call_id(call))
+        let reference = |source: Source| match source {
+            Source::Step(step) => {
+                let step = &lowered.steps[step];
+                format!("{}#{}", call_id(step.call), self.toolbox.path(step))
+            }
+            Source::Made(call) => {
+                let path = self.toolbox.counter().map(|counter| counter.path(DeskRead::Made)).unwrap_or_default();
+                format!("{}#{path}", call_id(call))
+            }
         };
         (0..lowered.calls.len())
             .map(|call| GoldCall {
                 id: call_id(call),
                 tool: self.toolbox.name(lowered.calls[call].tool),
-                arguments: self.toolbox.arguments(call, reference, made),
+                arguments: self.toolbox.arguments(call, reference),
             })
             .collect()
     }

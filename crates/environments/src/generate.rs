@@ -8,7 +8,6 @@ use crate::assemble::{Question, assemble, note};
 use crate::draw::Draw;
 use crate::ledger::Ledger;
 use crate::lower::lower;
-use crate::question::Wish;
 use crate::question::evaluate::Truth;
 use crate::tables::{Language, TableGroup};
 use crate::tools::{DIALECTS, Dialect, Toolbox};
@@ -138,10 +137,7 @@ impl<'a> Generator<'a> {
                 lowered: &lowered,
                 cut: chosen.cut,
                 dialect: Dialect(draw.below(DIALECTS)),
-                errand: match &chosen.wish {
-                    Wish::Errand(errand) => Some(errand),
-                    _ => None,
-                },
+                errand: chosen.wish.errand(),
             };
             let question = Question {
                 wish: &chosen.wish,

@@ -42,8 +42,15 @@ impl Tool {
     pub(crate) fn of_desk(self) -> Option<DeskTool> {
         match self {
             Self::Desk(tool) => Some(tool),
-            Self::Search { .. } | Self::Find { .. } | Self::Get { .. } | Self::List { .. } | Self::Count { .. } => None,
-            Self::Summary { .. } | Self::Convert { .. } | Self::Calculate | Self::Days => None,
+            Self::Search { .. }
+            | Self::Find { .. }
+            | Self::Get { .. }
+            | Self::List { .. }
+            | Self::Count { .. }
+            | Self::Summary { .. }
+            | Self::Convert { .. }
+            | Self::Calculate
+            | Self::Days => None,
         }
     }
 }
@@ -107,6 +114,15 @@ pub(crate) enum Field {
     Column(usize),
     /// The id of the row that this link leads to.
     Parent(usize),
+}
+
+/// What an argument refers to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Source {
+    /// The value of a step.
+    Step(usize),
+    /// The id that a writing call made.
+    Made(usize),
 }
 
 /// One call.
@@ -512,8 +528,7 @@ impl Lowered {
         spell: impl Fn(Slot) -> String,
         choice: impl Fn(Slot, &Json) -> Json,
         field: impl Fn(Field) -> String,
-        reference: impl Fn(usize) -> String,
-        made: impl Fn(usize) -> String,
+        reference: impl Fn(Source) -> String,
     ) -> Map<String, Json> {
         let inputs = &self.calls[call].inputs;
         inputs
@@ -522,10 +537,10 @@ impl Lowered {
                 let json = match given {
                     Given::Literal(json) => choice(*slot, json),
                     Given::Field(one) => Json::String(field(*one)),
-                    Given::Step(step) => json!({"$ref": reference(*step)}),
-                    Given::Made(call) => json!({"$ref": made(*call)}),
+                    Given::Step(step) => json!({"$ref": reference(Source::Step(*step))}),
+                    Given::Made(call) => json!({"$ref": reference(Source::Made(*call))}),
                     Given::Chosen { steps, value } => {
-                        let sources: Vec<String> = steps.iter().map(|step| reference(*step)).collect();
+                        let sources: Vec<String> = steps.iter().map(|step| reference(Source::Step(*step))).collect();
                         json!({"$ref": sources, "via": {"kind": "select"}, "value": value})
                     }
                 };

@@ -4,7 +4,7 @@ use super::english::{Words, plain};
 use super::theme::{Extra, Part, Theme};
 use super::{Act, DeskPiece, DeskRead, Errand, Fill, Listed, Target, Tell, With};
 use crate::draw::Draw;
-use crate::question::Scalar;
+use crate::question::Entity;
 use crate::tables::Kind;
 use jiff::civil::Date;
 use serde_json::Value as Json;
@@ -83,7 +83,8 @@ fn say_of(theme: &Theme) -> Say {
 /// The core of the user's message.
 pub(crate) fn say(errand: &Errand, words: &Words, draw: &mut Draw) -> String {
     let writer = Writer { errand, words, say: say_of(errand.theme), iso: draw.percent(35) };
-    let mut out: String = errand.entities().into_iter().flat_map(|entity| (words.introduce)(entity)).collect();
+    let mut out: String =
+        errand.entities().into_iter().flat_map(|entity| (words.introduce)(entity)).collect();
     out.push_str(&writer.acts(draw));
     out.extend(writer.rule(draw));
     out.extend(writer.confirmation(draw));
@@ -98,7 +99,7 @@ pub(crate) fn piece(piece: &DeskPiece, words: &Words) -> String {
     let whose = piece.person.as_ref().map_or(String::new(), |person| format!("{person}名下"));
     match piece.read {
         DeskRead::FirstEntry | DeskRead::Made => format!("{whose}{on}有效{}是哪一{}？", say.noun, say.one),
-        DeskRead::Total | DeskRead::OpenNow => format!("{whose}{on}有效{}现有多少{}？", say.noun, say.one),
+        DeskRead::Total => format!("{whose}{on}有效{}现有多少{}？", say.noun, say.one),
         DeskRead::Extra => format!("该{}目前的情况如何？", say.noun),
     }
 }
@@ -139,33 +140,35 @@ impl Writer<'_> {
         }
     }
 
+    fn entity(&self, entity: &Entity) -> String {
+        let said = (self.words.entity)(entity);
+        if self.errand.entities().len() == 1 {
+            (self.words.remember)(entity);
+        }
+        said
+    }
+
     fn target(&self, target: &Target) -> String {
         match target {
-            Target::Row(entity) => (self.words.entity)(entity),
-            Target::Best { of, largest } => {
-                let Some(Scalar::Field { of: first, column }) = of.first() else { return String::new() };
-                let group = self.words.group;
-                let column = &group.tables[first.table(&group.links)].columns[*column];
-                let names: Vec<String> = of
-                    .iter()
-                    .filter_map(|scalar| match scalar {
-                        Scalar::Field { of, .. } => Some((self.words.entity)(of)),
-                        Scalar::Name { .. }
-                        | Scalar::Count { .. }
-                        | Scalar::Aggregate { .. }
-                        | Scalar::Converted { .. }
-                        | Scalar::Computed { .. } => None,
-                    })
-                    .collect();
-                let degree = match (column.kind == Kind::Date, largest) {
-                    (false, true) => "较高",
-                    (false, false) => "较低",
+            Target::Row(entity) => self.entity(entity),
+            Target::Best { of, column, largest } => {
+                let column = &self.words.group.tables[self.errand.table].columns[*column];
+                let names: Vec<String> = of.iter().map(|of| (self.words.entity)(of)).collect();
+                let what = column.zh.as_deref().unwrap_or(&column.words);
+                let ends = |letters: &[char]| what.ends_with(letters);
+                let degree = match (column.kind == Kind::Date || ends(&['年', '份']), largest) {
                     (true, true) => "较晚",
                     (true, false) => "较早",
+                    (false, true) if ends(&['点', '温', '拔', '价', '率']) => "较高",
+                    (false, false) if ends(&['点', '温', '拔', '价', '率']) => "较低",
+                    (false, true) => "较大",
+                    (false, false) => "较小",
                 };
                 let degree = if names.len() > 2 { degree.replace('较', "最") } else { degree.to_owned() };
-                let what = column.zh.as_deref().unwrap_or(&column.words);
-                format!("{}当中{what}{degree}的那个", super::english::joined(&names, "和").replace(", ", "、"))
+                format!(
+                    "{}当中{what}{degree}的那个",
+                    super::english::joined(&names, "和").replace(", ", "、")
+                )
             }
         }
     }
@@ -179,7 +182,9 @@ impl Writer<'_> {
                     let text = plain(value);
                     parts.push(match (field.part, self.errand.theme.extra) {
                         (Part::Note, _) => format!("备注写“{text}”"),
-                        (Part::Choice, _) => format!("{}为{}", self.say.choice, self.choice(fill.field, &text)),
+                        (Part::Choice, _) => {
+                            format!("{}为{}", self.say.choice, self.choice(fill.field, &text))
+                        }
                         (Part::Copy, _) => format!("{}设为{text}", self.say.copy),
                         (Part::Day, Extra::Due) => format!("从{}起", self.day(value)),
                         (Part::Day, Extra::Load) => format!("截止日期{}", self.day(value)),
@@ -190,7 +195,9 @@ impl Writer<'_> {
                         (Part::Amount, _) => format!("共{text}份复印件"),
                     });
                 }
-                With::Found(scalar) => parts.push(format!("{}填{}", self.say.copy, (self.words.scalar)(scalar))),
+                With::Found(scalar) => {
+                    parts.push(format!("{}填{}", self.say.copy, (self.words.scalar)(scalar)))
+                }
                 With::Ruled { .. } => {}
             }
         }
@@ -199,7 +206,9 @@ impl Writer<'_> {
 
     fn acts(&self, draw: &mut Draw) -> String {
         match self.errand.acts.as_slice() {
-            [Act::Cancel { entry }, Act::Create { on, person, fills }] => self.moved(entry, on, *person, fills, draw),
+            [Act::Cancel { entry }, Act::Create { on, person, fills }] => {
+                self.moved(entry, on, *person, fills, draw)
+            }
             [Act::Create { on, person, fills }, rest @ ..] => {
                 let second = rest.iter().find_map(|act| match act {
                     Act::Create { on, .. } => Some(on),
@@ -213,14 +222,23 @@ impl Writer<'_> {
         }
     }
 
-    fn created(&self, on: &Target, second: Option<&Target>, person: usize, fills: &[Fill], draw: &mut Draw) -> String {
+    fn created(
+        &self,
+        on: &Target,
+        second: Option<&Target>,
+        person: usize,
+        fills: &[Fill],
+        draw: &mut Draw,
+    ) -> String {
         let (who, noun, one) = (self.person(person), self.say.noun, self.say.one);
         let v = draw.pick(self.say.make).copied().unwrap_or("新建");
-        let with = self.details(fills);
         let (on, n) = match second {
             None => (self.target(on), format!("一{one}{noun}")),
-            Some(second) => (format!("{}和{}", self.target(on), self.target(second)), format!("各一{one}{noun}")),
+            Some(second) => {
+                (format!("{}和{}", self.target(on), self.target(second)), format!("各一{one}{noun}"))
+            }
         };
+        let with = self.details(fills);
         pick(
             &[
                 format!("请以{who}的名义，为{on}{v}{n}{with}。"),
@@ -239,8 +257,10 @@ impl Writer<'_> {
         let noun = self.say.noun;
         let who = listed.person.map(|person| self.person(person));
         match (&listed.on, who) {
-            (Some(on), Some(who)) => format!("{who}名下关于{}的那{}有效{noun}", (self.words.entity)(on), self.say.one),
-            (Some(on), None) => format!("关于{}的那{}有效{noun}", (self.words.entity)(on), self.say.one),
+            (Some(on), Some(who)) => {
+                format!("{who}名下关于{}的那{}有效{noun}", self.entity(on), self.say.one)
+            }
+            (Some(on), None) => format!("关于{}的那{}有效{noun}", self.entity(on), self.say.one),
             (None, Some(who)) => format!("{who}名下那{}有效{noun}", self.say.one),
             (None, None) => String::new(),
         }
@@ -316,13 +336,20 @@ impl Writer<'_> {
     }
 
     fn rule(&self, draw: &mut Draw) -> Option<String> {
-        let fill = self.errand.acts.iter().flat_map(Act::fills).find(|fill| matches!(fill.with, With::Ruled { .. }))?;
+        let fill = self
+            .errand
+            .acts
+            .iter()
+            .flat_map(Act::fills)
+            .find(|fill| matches!(fill.with, With::Ruled { .. }))?;
         let With::Ruled { test, bound, above, below } = &fill.with else { return None };
         let field = &self.errand.theme.fields[fill.field];
-        let word = |at: usize| field.words.get(at).map_or(String::new(), |(word, _)| self.choice(fill.field, word));
+        let word =
+            |at: usize| field.words.get(at).map_or(String::new(), |(word, _)| self.choice(fill.field, word));
         let (a, b, c) = (word(*above), word(*below), self.say.choice);
         let x = (self.words.scalar)(test);
-        let limit = format!("{}{}", plain(&bound.json()), self.unit(test));
+        // The value's phrase says the unit.
+        let limit = plain(&bound.json());
         Some(pick(
             &[
                 format!("如果{x}不低于{limit}，{c}用{a}，否则用{b}。"),
@@ -334,14 +361,6 @@ impl Writer<'_> {
             ],
             draw,
         ))
-    }
-
-    fn unit(&self, scalar: &Scalar) -> String {
-        let Scalar::Field { of, column } = scalar else { return String::new() };
-        let group = self.words.group;
-        let unit = group.tables[of.table(&group.links)].columns[*column].unit.as_deref().map(str::to_owned);
-        let Some(unit) = unit else { return String::new() };
-        crate::question::units::of_symbol(&unit).map_or(unit.clone(), |known| known.zh.to_owned())
     }
 
     fn confirmation(&self, draw: &mut Draw) -> Option<String> {
@@ -364,7 +383,12 @@ impl Writer<'_> {
         let (noun, one) = (self.say.noun, self.say.one);
         let what = match &self.errand.tell {
             Tell::Value(scalar) => {
-                let written = self.errand.acts.iter().flat_map(Act::fills).any(|fill| fill.with == With::Found(scalar.clone()));
+                let written = self
+                    .errand
+                    .acts
+                    .iter()
+                    .flat_map(Act::fills)
+                    .any(|fill| fill.with == With::Found(scalar.clone()));
                 if written && draw.percent(60) {
                     format!("填进去的{}是什么", self.say.copy)
                 } else {

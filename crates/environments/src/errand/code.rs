@@ -260,7 +260,11 @@ fn create(counter: &Counter) -> String {
     let days = if dated(counter) { "from datetime import date" } else { "" };
     let compute = if counter.errand.terse || counter.errand.drafts { String::new() } else { extra(counter) };
     // The helper brings its own import of dates.
-    let days = if compute.contains("from datetime") || days.is_empty() { String::new() } else { format!("{days}\n\n") };
+    let days = if compute.contains("from datetime") || days.is_empty() {
+        String::new()
+    } else {
+        format!("{days}\n\n")
+    };
     format!(
         "{days}from astra import data, new_id\n\n\n{compute}def <name>(state, <row>, <person>{required}{optional}):\n    \
          \"\"\"Make a new <entry>.\"\"\"\n{}{FIND_PERSON}{checks}    record = {{{record}}}\n    own = None\n{}{STORE}",
@@ -297,7 +301,11 @@ fn update(counter: &Counter) -> String {
     }
     let none = names.iter().map(|name| format!("{name} is None")).collect::<Vec<_>>().join(" and ");
     let compute = if counter.errand.terse { String::new() } else { extra(counter) };
-    let days = if dated(counter) && !compute.contains("from datetime") { "from datetime import date\n\n\n" } else { "" };
+    let days = if dated(counter) && !compute.contains("from datetime") {
+        "from datetime import date\n\n\n"
+    } else {
+        ""
+    };
     format!(
         "{days}{compute}def <name>(state, <id>{parameters}):\n    \"\"\"Change an open <entry>.\"\"\"\n{FIND_ENTRY}    \
          if shown[\"<status>\"] not in (\"<open>\", \"<draft>\"):\n        return {{\"error\": \"only open <entries> can be \
@@ -370,6 +378,9 @@ fn cancel(counter: &Counter) -> String {
         return CANCEL.replace("<left>", ", \"<open_now>\": len(left)");
     }
     // Terse desks count nothing.
-    let lines = CANCEL.lines().filter(|line| !line.trim_start().starts_with("left =")).map(|line| format!("{line}\n"));
+    let lines = CANCEL
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("left ="))
+        .map(|line| format!("{line}\n"));
     lines.collect::<String>().replace("<left>", "")
 }

@@ -32,7 +32,7 @@ pub(crate) struct Row {
     pub(crate) noun: String,
 }
 
-impl<'a> Counter<'a> {
+impl Counter<'_> {
     pub(crate) fn theme(&self) -> &'static Theme {
         self.errand.theme
     }
@@ -85,7 +85,6 @@ impl<'a> Counter<'a> {
             DeskRead::Total => "/total".to_owned(),
             DeskRead::Made => format!("/{}", names.id[dialect]),
             DeskRead::Extra => format!("/{}", names.extra[dialect]),
-            DeskRead::OpenNow => format!("/{}", names.open_now[dialect]),
         }
     }
 
@@ -97,7 +96,7 @@ impl<'a> Counter<'a> {
     }
 
     /// Tools of this desk that an arena may offer beside those that are needed.
-    pub(crate) fn others(&self, needed: &[DeskTool], draw: &mut Draw) -> Vec<DeskTool> {
+    pub(crate) fn others(needed: &[DeskTool], draw: &mut Draw) -> Vec<DeskTool> {
         let all = [DeskTool::Create, DeskTool::Update, DeskTool::Cancel, DeskTool::List, DeskTool::Get];
         let free = |tool: &DeskTool| !needed.contains(tool);
         all.into_iter().filter(free).filter(|_| draw.percent(60)).collect()
@@ -110,7 +109,13 @@ impl<'a> Counter<'a> {
     }
 
     /// Other values for an argument that a mistaken agent could give.
-    pub(crate) fn alternatives(&self, slot: DeskSlot, given: &Given, own: &Json, draw: &mut Draw) -> Vec<Json> {
+    pub(crate) fn alternatives(
+        &self,
+        slot: DeskSlot,
+        given: &Given,
+        own: &Json,
+        draw: &mut Draw,
+    ) -> Vec<Json> {
         let desk = &self.errand.desk;
         let mut values: Vec<Json> = match slot {
             DeskSlot::Record => {
@@ -153,7 +158,8 @@ impl<'a> Counter<'a> {
     fn cells(&self, own: &Json) -> Vec<Json> {
         let table = &self.group.tables[self.errand.table];
         let rows = self.world.rows(self.errand.table);
-        let column = table.columns.iter().find(|column| rows.iter().any(|row| column.cells[*row].json() == *own));
+        let column =
+            table.columns.iter().find(|column| rows.iter().any(|row| column.cells[*row].json() == *own));
         let cells = column.into_iter().flat_map(|column| rows.iter().map(|row| column.cells[*row].json()));
         let mut distinct: Vec<Json> = Vec::new();
         for cell in cells.filter(|cell| !cell.is_null()) {

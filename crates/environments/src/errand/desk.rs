@@ -105,7 +105,8 @@ impl Desk {
                 6..=7 => Stage::Done,
                 _ => Stage::Cancelled,
             };
-            let fields = theme.fields.iter().map(|field| super::sample::value(field, language, draw)).collect();
+            let fields =
+                theme.fields.iter().map(|field| super::sample::value(field, language, draw)).collect();
             let id = format!("{}-{:010x}", theme.prefix, draw.below(1 << 40));
             let entry = Entry { id, row, person: draw.below(PEOPLE), fields, stage };
             // Room is left for what the errand adds.
@@ -117,9 +118,16 @@ impl Desk {
     }
 
     /// The desk's state as the tools keep it.
-    pub(crate) fn state(&self, theme: &Theme, dialect: usize, record: &str, id: impl Fn(usize) -> String) -> Map<String, Json> {
+    pub(crate) fn state(
+        &self,
+        theme: &Theme,
+        dialect: usize,
+        record: &str,
+        id: impl Fn(usize) -> String,
+    ) -> Map<String, Json> {
         let names = &theme.names;
-        let people = self.people.iter().map(|person| (person.name.clone(), json!({"unit": person.unit}))).collect();
+        let people =
+            self.people.iter().map(|person| (person.name.clone(), json!({"unit": person.unit}))).collect();
         let mut entries = Map::new();
         for entry in &self.entries {
             let mut fields = Map::new();
@@ -175,7 +183,9 @@ impl Desk {
         mine().count() < limit
             && mine().all(|other| other.row != entry.row)
             && !others().any(slot)
-            && (theme.extra != Extra::Load || load <= MAX_LOAD - 20 || limit == theme.limit && load <= MAX_LOAD)
+            && (theme.extra != Extra::Load
+                || load <= MAX_LOAD - 20
+                || limit == theme.limit && load <= MAX_LOAD)
     }
 
     /// What the tools compute about an entry that is open.

@@ -8,6 +8,7 @@ use crate::tables::article;
 use astra_protocol::ToolDoc;
 use serde_json::value::to_raw_value;
 use serde_json::{Map, Value as Json, json};
+use std::fmt::Write as _;
 
 pub(super) fn document(counter: &Counter, tool: DeskTool) -> Result<ToolDoc, serde_json::Error> {
     let mut properties = Map::new();
@@ -53,7 +54,7 @@ impl Writer<'_> {
         json!({"type": "string", "maxLength": 200, "description": description})
     }
 
-    fn person(&self, what: &str) -> Json {
+    fn person(what: &str) -> Json {
         json!({"type": "string", "maxLength": 80, "description": format!("Full name of the person {what}, who must be registered.")})
     }
 
@@ -61,7 +62,7 @@ impl Writer<'_> {
         json!({"type": "string", "maxLength": 40, "description": format!("Id of the {}.", self.noun().0)})
     }
 
-    fn field(&self, field: &Field, change: bool) -> Json {
+    fn field(field: &Field, change: bool) -> Json {
         let words: Vec<&str> = field.words.iter().map(|(word, _)| *word).collect();
         let mut schema = match field.part {
             Part::Choice | Part::Slot => json!({"type": "string", "enum": words}),
@@ -75,7 +76,11 @@ impl Writer<'_> {
             Part::Day => format!(" YYYY-MM-DD, in {YEAR}."),
             Part::Choice | Part::Copy | Part::Slot | Part::Amount | Part::Note => String::new(),
         };
-        let about = if change { format!("New value. {}{ending}", field.about) } else { format!("{}{ending}", field.about) };
+        let about = if change {
+            format!("New value. {}{ending}", field.about)
+        } else {
+            format!("{}{ending}", field.about)
+        };
         schema["description"] = about.into();
         if let (Part::Choice, false, Some(first)) = (field.part, change, words.first()) {
             schema["default"] = (*first).into();
@@ -113,7 +118,7 @@ impl Writer<'_> {
             rules.push_str(" A time that the person or the record has taken is refused.");
         }
         if theme.extra == Extra::Load {
-            rules.push_str(&format!(" At most {MAX_LOAD} hours may be open for a person."));
+            let _ = write!(rules, " At most {MAX_LOAD} hours may be open for a person.");
         }
         rules
     }
@@ -126,7 +131,11 @@ impl Writer<'_> {
         if self.counter.errand.terse {
             return format!("{base}.");
         }
-        format!("{base}, {}, and `{}`: open ones of this person now.", self.computed(), names.open_now[dialect])
+        format!(
+            "{base}, {}, and `{}`: open ones of this person now.",
+            self.computed(),
+            names.open_now[dialect]
+        )
     }
 
     fn create(&self, properties: &mut Map<String, Json>, required: &mut Vec<String>) -> String {
@@ -134,11 +143,11 @@ impl Writer<'_> {
         let row = self.counter.parameter(DeskSlot::Record);
         let person = self.counter.parameter(DeskSlot::Person);
         properties.insert(row.clone(), self.row());
-        properties.insert(person.clone(), self.person(&format!("in whose name the {noun} is made")));
+        properties.insert(person.clone(), Self::person(&format!("in whose name the {noun} is made")));
         required.extend([row, person]);
         for (at, field) in self.counter.theme().fields.iter().enumerate() {
             let name = self.counter.parameter(DeskSlot::Field(at));
-            properties.insert(name.clone(), self.field(field, false));
+            properties.insert(name.clone(), Self::field(field, false));
             if field.required {
                 required.push(name);
             }
@@ -163,7 +172,11 @@ impl Writer<'_> {
     fn confirm(&self, properties: &mut Map<String, Json>, required: &mut Vec<String>) -> String {
         self.by_entry(properties, required);
         let (draft, open) = (self.word(Stage::Draft), self.word(Stage::Open));
-        format!("Turns a {} from {draft} into {open}. {} Gives `error` for any other.", self.noun().0, self.returned())
+        format!(
+            "Turns a {} from {draft} into {open}. {} Gives `error` for any other.",
+            self.noun().0,
+            self.returned()
+        )
     }
 
     fn by_entry(&self, properties: &mut Map<String, Json>, required: &mut Vec<String>) {
@@ -175,7 +188,7 @@ impl Writer<'_> {
     fn update(&self, properties: &mut Map<String, Json>, required: &mut Vec<String>) -> String {
         self.by_entry(properties, required);
         for (at, field) in self.counter.theme().fields.iter().enumerate().filter(|(_, field)| field.mutable) {
-            properties.insert(self.counter.parameter(DeskSlot::Field(at)), self.field(field, true));
+            properties.insert(self.counter.parameter(DeskSlot::Field(at)), Self::field(field, true));
         }
         format!(
             "Changes what is given of an open {}, leaves the rest. {} {} Gives `error` where nothing open has this id.",
@@ -207,7 +220,7 @@ impl Writer<'_> {
         let names = &self.counter.theme().names;
         let dialect = self.counter.errand.dialect;
         properties.insert(self.counter.parameter(DeskSlot::Record), self.row());
-        properties.insert(self.counter.parameter(DeskSlot::Person), self.person("whose they are"));
+        properties.insert(self.counter.parameter(DeskSlot::Person), Self::person("whose they are"));
         let stages = [Stage::Draft, Stage::Open, Stage::Done, Stage::Cancelled].map(|stage| self.word(stage));
         let mut members: Vec<&str> = stages.to_vec();
         members.push("any");

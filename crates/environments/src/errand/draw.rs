@@ -4,7 +4,8 @@
 //! away; then the record; then a desk around it. The desk is simulated through all acts, so an errand that its rules turn
 //! down, or whose outcome could be guessed, is not drawn.
 
-use super::desk::{Desk, Entry, Stage, rank};
+use super::desk::{Desk, Entry, Stage};
+use super::outcome::after;
 use super::sample;
 use super::theme::{DIALECTS, Extra, Part, THEMES, Theme};
 use super::{Act, Errand, Fill, Listed, Target, Tell, With};
@@ -30,6 +31,7 @@ enum Deed {
 
 /// What else it takes.
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is drawn on its own")]
 struct Shape {
     deed: Deed,
     /// A value is read from the record and written into the entry.
@@ -48,10 +50,11 @@ struct Shape {
 
 impl Shape {
     fn draw(plain: bool, draw: &mut Draw) -> Self {
+        use Deed::{Cancel, Create, CreateBest, CreateTwo, Move, Update};
         let deeds: &[Deed] = if plain {
-            &[Deed::Create, Deed::Create, Deed::Create, Deed::Update, Deed::Cancel]
+            &[Create, Create, Create, Update, Cancel]
         } else {
-            &[Deed::Create, Deed::Create, Deed::CreateTwo, Deed::CreateBest, Deed::Update, Deed::Cancel, Deed::Move]
+            &[Create, Create, CreateTwo, CreateBest, CreateBest, CreateBest, Update, Cancel, Move]
         };
         let deed = draw.pick(deeds).copied().unwrap_or(Deed::Create);
         let one = deed == Deed::Create;
@@ -101,10 +104,12 @@ impl Drawer<'_> {
         let first = targets.first()?;
         let table = match first {
             Target::Row(entity) => entity.table(&self.asker.truth.group.links),
-            Target::Best { of, .. } => table_of(of.first()?, self.asker)?,
+            Target::Best { of, .. } => of.first()?.table(&self.asker.truth.group.links),
         };
         let mut focus = rows.clone();
-        if matches!(shape.deed, Deed::Update | Deed::Cancel | Deed::Move) || self.theme.extra == Extra::OnRecord {
+        if matches!(shape.deed, Deed::Update | Deed::Cancel | Deed::Move)
+            || self.theme.extra == Extra::OnRecord
+        {
             focus.truncate(1);
             focus.extend_from_within(..);
         } else {
@@ -138,7 +143,7 @@ impl Drawer<'_> {
     fn row(&self, target: &Target) -> Option<usize> {
         match target {
             Target::Row(entity) => self.asker.truth.row(entity),
-            Target::Best { of, largest } => best(self.asker, of, *largest),
+            Target::Best { of, column, largest } => best(self.asker, of, *column, *largest),
         }
     }
 
@@ -180,11 +185,10 @@ impl Drawer<'_> {
         let column = *draw.pick(&part.sortable)?;
         let count = if draw.percent(70) { 2 } else { 3 };
         let rows = draw.sample(&part.nameable, count);
-        let of: Vec<Scalar> =
-            rows.into_iter().map(|row| Scalar::Field { of: Entity::Named { table, row }, column }).collect();
+        let of: Vec<Entity> = rows.into_iter().map(|row| Entity::Named { table, row }).collect();
         let largest = draw.percent(60);
-        best(asker, &of, largest)?;
-        Some(Target::Best { of, largest })
+        best(asker, &of, column, largest)?;
+        Some(Target::Best { of, column, largest })
     }
 
     fn acts(&self, desk: &Desk, targets: &[Target], rows: &[usize], draw: &mut Draw) -> Option<Vec<Act>> {
@@ -198,7 +202,10 @@ impl Drawer<'_> {
             Deed::Create | Deed::CreateBest => vec![create(self, first, draw)?],
             Deed::CreateTwo => {
                 let fills = self.fills(first, desk, draw)?;
-                targets.iter().map(|on| Act::Create { on: on.clone(), person, fills: fills.clone() }).collect()
+                targets
+                    .iter()
+                    .map(|on| Act::Create { on: on.clone(), person, fills: fills.clone() })
+                    .collect()
             }
             Deed::Update | Deed::Cancel => {
                 let entry = self.listed(desk, first, *rows.first()?, draw)?;
@@ -224,7 +231,8 @@ impl Drawer<'_> {
     fn listed(&self, desk: &Desk, target: &Target, row: usize, draw: &mut Draw) -> Option<Listed> {
         let Target::Row(entity) = target else { return None };
         if self.shape.by_person {
-            let sole: Vec<usize> = (0..desk.people.len()).filter(|person| desk.open_of(*person) == 1).collect();
+            let sole: Vec<usize> =
+                (0..desk.people.len()).filter(|person| desk.open_of(*person) == 1).collect();
             let person = *draw.pick(&sole)?;
             let entry = *desk.listed(None, Some(person)).first()?;
             return Some(Listed { entry, on: None, person: Some(person) });
@@ -232,7 +240,11 @@ impl Drawer<'_> {
         let there = desk.listed(Some(row), None);
         let entry = *draw.pick(&there)?;
         let person = (there.len() > 1 || draw.percent(50)).then(|| desk.entries[entry].person);
-        (desk.listed(Some(row), person).len() == 1).then(|| Listed { entry, on: Some(entity.clone()), person })
+        (desk.listed(Some(row), person).len() == 1).then(|| Listed {
+            entry,
+            on: Some(entity.clone()),
+            person,
+        })
     }
 
     /// What a new entry says.
@@ -251,8 +263,9 @@ impl Drawer<'_> {
                     let known = draw.pick(&desk.entries)?;
                     Some(With::Said(known.fields[at].clone()))
                 }
-                _ if field.required => Some(With::Said(sample::value(field, self.language, draw))),
-                _ => None,
+                Part::Copy | Part::Day | Part::Slot | Part::Amount | Part::Note => {
+                    field.required.then(|| With::Said(sample::value(field, self.language, draw)))
+                }
             };
             fills.extend(with.map(|with| Fill { field: at, with }));
         }
@@ -266,7 +279,8 @@ impl Drawer<'_> {
         (0..6).find_map(|_| {
             let scalar = self.asker.field(entity.clone(), draw)?;
             let value = self.asker.truth.scalar(&scalar)?;
-            let fits = if number { value.as_f64().is_some_and(|value| value.abs() < 1e12) } else { telling(&value) };
+            let fits =
+                if number { value.as_f64().is_some_and(|value| value.abs() < 1e12) } else { telling(&value) };
             fits.then_some(scalar)
         })
     }
@@ -287,7 +301,12 @@ impl Drawer<'_> {
         let (value, limit) = (truth.scalar(&test)?.as_f64()?, bound.json().as_f64()?);
         let (above, below) = (1 + draw.below(words - 1), 0);
         let apart = (value - limit).abs() > 1e-9;
-        apart.then_some(With::Ruled { test, bound: Cell::Number(bound.json().as_number()?.clone()), above, below })
+        apart.then_some(With::Ruled {
+            test,
+            bound: Cell::Number(bound.json().as_number()?.clone()),
+            above,
+            below,
+        })
     }
 
     /// What is changed in an entry, to something else than it is.
@@ -307,9 +326,13 @@ impl Drawer<'_> {
         chosen.sort_unstable();
         let fills: Vec<Fill> = chosen
             .into_iter()
-            .map(|field| Fill { field, with: With::Said(sample::value(&self.theme.fields[field], self.language, draw)) })
+            .map(|field| Fill {
+                field,
+                with: With::Said(sample::value(&self.theme.fields[field], self.language, draw)),
+            })
             .collect();
-        let changed = |fill: &Fill| matches!(&fill.with, With::Said(value) if *value != entry.fields[fill.field]);
+        let changed =
+            |fill: &Fill| matches!(&fill.with, With::Said(value) if *value != entry.fields[fill.field]);
         fills.iter().all(changed).then_some(fills)
     }
 
@@ -376,7 +399,8 @@ impl Drawer<'_> {
             Tell::Chosen { act, field } => after.made(*act).map(|entry| entry.fields[*field].clone()),
             Tell::OpenNow { person } => {
                 let value = after.desk.open_of(*person);
-                let same = (0..after.desk.people.len()).filter(|other| after.desk.open_of(*other) == value).count();
+                let same =
+                    (0..after.desk.people.len()).filter(|other| after.desk.open_of(*other) == value).count();
                 // The list in which the entry was found must not tell the same number.
                 let listed = errand.acts.iter().any(|act| match act {
                     Act::Update { entry, .. } | Act::Cancel { entry } => entry.on.is_some(),
@@ -390,110 +414,17 @@ impl Drawer<'_> {
                     let known = errand.desk.entries.iter().zip(&after.desk.entries);
                     known.filter(|(before, _)| before.stage == Stage::Open).map(|(_, entry)| entry)
                 };
-                let same = others().filter(|entry| after.desk.extra(theme, entry).as_ref() == Some(&value)).count();
+                let same =
+                    others().filter(|entry| after.desk.extra(theme, entry).as_ref() == Some(&value)).count();
                 (!self.shape.tail || same * 5 <= others().count()).then_some(value)
             }
         }
     }
 }
 
-/// A desk after an errand.
-struct After {
-    desk: Desk,
-    /// Place among the entries of what each act made or changed.
-    touched: Vec<usize>,
-}
-
-impl After {
-    fn made(&self, act: usize) -> Option<&Entry> {
-        self.desk.entries.get(*self.touched.get(act)?)
-    }
-}
-
-/// Runs the acts by the desk's rules.
-fn after(asker: &Asker, errand: &Errand) -> Option<After> {
-    let theme = errand.theme;
-    let mut desk = errand.desk.clone();
-    let mut touched = Vec::new();
-    for (number, act) in errand.acts.iter().enumerate() {
-        let at = match act {
-            Act::Create { on, person, fills } => {
-                let row = match on {
-                    Target::Row(entity) => asker.truth.row(entity)?,
-                    Target::Best { of, largest } => best(asker, of, *largest)?,
-                };
-                let mut fields: Vec<Json> = theme
-                    .fields
-                    .iter()
-                    .map(|field| match field.part {
-                        Part::Choice => field.words.first().map_or(Json::Null, |(word, _)| json!(word)),
-                        Part::Copy | Part::Day | Part::Slot | Part::Amount | Part::Note => Json::Null,
-                    })
-                    .collect();
-                set(asker, theme, &mut fields, fills)?;
-                let entry = Entry { id: format!("made {number}"), row, person: *person, fields, stage: Stage::Open };
-                if !desk.may_stand(theme, &entry, theme.limit) {
-                    return None;
-                }
-                desk.entries.push(entry);
-                desk.entries.len() - 1
-            }
-            Act::Confirm { made } => *touched.get(*made)?,
-            Act::Update { entry, fills } => {
-                let mut changed = desk.entries[entry.entry].clone();
-                set(asker, theme, &mut changed.fields, fills)?;
-                if !desk.may_stand(theme, &changed, theme.limit) {
-                    return None;
-                }
-                desk.entries[entry.entry] = changed;
-                entry.entry
-            }
-            Act::Cancel { entry } => {
-                desk.entries[entry.entry].stage = Stage::Cancelled;
-                entry.entry
-            }
-        };
-        touched.push(at);
-    }
-    Some(After { desk, touched })
-}
-
-fn set(asker: &Asker, theme: &Theme, fields: &mut [Json], fills: &[Fill]) -> Option<()> {
-    for fill in fills {
-        let value = match &fill.with {
-            With::Said(value) => value.clone(),
-            With::Found(scalar) => asker.truth.scalar(scalar)?,
-            With::Ruled { .. } => json!(theme.fields[fill.field].words[chosen(asker, &fill.with)?].0),
-        };
-        if theme.fields[fill.field].part == Part::Choice {
-            rank(theme, fill.field, &value)?;
-        }
-        *fields.get_mut(fill.field)? = value;
-    }
-    Some(())
-}
-
-/// Which word a rule chooses.
-fn chosen(asker: &Asker, with: &With) -> Option<usize> {
-    let With::Ruled { test, bound, above, below } = with else { return None };
-    let (value, limit) = (asker.truth.scalar(test)?.as_f64()?, bound.json().as_f64()?);
-    Some(if value >= limit { *above } else { *below })
-}
-
 /// The row with the largest or smallest value, if there is one.
-pub(super) fn best(asker: &Asker, of: &[Scalar], largest: bool) -> Option<usize> {
-    super::lower::best(asker.truth, of, largest).map(|(_, row)| row)
-}
-
-fn table_of(scalar: &Scalar, asker: &Asker) -> Option<usize> {
-    match scalar {
-        Scalar::Field { of, .. } => Some(of.table(&asker.truth.group.links)),
-        Scalar::Name { .. }
-        | Scalar::Count { .. }
-        | Scalar::Aggregate { .. }
-        | Scalar::Converted { .. }
-        | Scalar::Computed { .. } => None,
-    }
+pub(super) fn best(asker: &Asker, of: &[Entity], column: usize, largest: bool) -> Option<usize> {
+    super::lower::best(asker.truth, of, column, largest)
 }
 
 /// Whether a value is long enough that nobody guesses it.

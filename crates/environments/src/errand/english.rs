@@ -3,11 +3,14 @@
 //! Rows and values are said by the writer of questions; here are the desks' own words. Every kind of act has at least
 //! six turns of phrase, each of which takes any desk.
 
-use super::theme::{Extra, Part, Theme};
+mod desks;
+
+use super::theme::{Extra, Part};
 use super::{Act, DeskPiece, DeskRead, Errand, Fill, Listed, Target, Tell, With};
 use crate::draw::Draw;
 use crate::question::{Entity, Scalar};
 use crate::tables::{Kind, TableGroup};
+use desks::{Say, say_of};
 use jiff::civil::Date;
 use serde_json::Value as Json;
 
@@ -18,92 +21,8 @@ pub(crate) struct Words<'a> {
     pub(crate) scalar: &'a dyn Fn(&Scalar) -> String,
     /// Sentences that introduce what lies too deep for one phrase, after which `entity` and `scalar` refer back.
     pub(crate) introduce: &'a dyn Fn(&Entity) -> Vec<String>,
-}
-
-/// A desk's own words.
-struct Say {
-    noun: &'static str,
-    article: &'static str,
-    plural: &'static str,
-    about: &'static [&'static str],
-    make: &'static [&'static str],
-    end: &'static [&'static str],
-    confirm: &'static str,
-    /// After the word of a choice: "high priority".
-    choice: &'static str,
-    /// The field that may be copied.
-    copy: &'static str,
-}
-
-fn say_of(theme: &Theme) -> Say {
-    match theme.extra {
-        Extra::Queue => Say {
-            noun: "review ticket",
-            article: "a",
-            plural: "review tickets",
-            about: &["for", "on", "about"],
-            make: &["file", "open", "raise", "create"],
-            end: &["withdraw", "cancel"],
-            confirm: "submit",
-            choice: "priority",
-            copy: "recorded value",
-        },
-        Extra::Due => Say {
-            noun: "loan of the file",
-            article: "a",
-            plural: "file loans",
-            about: &["on", "about"],
-            make: &["register", "arrange", "request", "book"],
-            end: &["cancel", "revoke"],
-            confirm: "confirm",
-            choice: "handling",
-            copy: "value",
-        },
-        Extra::SameDay => Say {
-            noun: "inspection appointment",
-            article: "an",
-            plural: "inspection appointments",
-            about: &["for", "about"],
-            make: &["book", "arrange", "schedule", "reserve"],
-            end: &["cancel", "drop"],
-            confirm: "confirm",
-            choice: "scope",
-            copy: "value",
-        },
-        Extra::OnRecord => Say {
-            noun: "watch",
-            article: "a",
-            plural: "watches",
-            about: &["on", "over"],
-            make: &["create", "start", "place", "add"],
-            end: &["remove", "end"],
-            confirm: "activate",
-            choice: "checks",
-            copy: "threshold",
-        },
-        Extra::Price => Say {
-            noun: "copy order",
-            article: "a",
-            plural: "copy orders",
-            about: &["for", "of the sheet on"],
-            make: &["place", "submit", "enter", "create"],
-            end: &["cancel", "annul"],
-            confirm: "release",
-            choice: "delivery",
-            copy: "cover text",
-        },
-        Extra::Load => Say {
-            noun: "checking task",
-            article: "a",
-            plural: "checking tasks",
-            about: &["for", "on"],
-            make: &["create", "plan", "open", "add"],
-            end: &["drop", "cancel"],
-            confirm: "release",
-            choice: "grade",
-            copy: "baseline",
-        },
-    }
+    /// Notes that a row was said, so that it is referred to from then on.
+    pub(crate) remember: &'a dyn Fn(&Entity),
 }
 
 /// The core of the user's message.
@@ -125,7 +44,8 @@ pub(crate) fn say(errand: &Errand, words: &Words, draw: &mut Draw) -> String {
 
 /// Another turn for a sentence that introduces a row.
 fn varied(sentence: &str, draw: &mut Draw) -> String {
-    const TURNS: [&str; 6] = ["I'm looking at", "Take", "This is about", "It concerns", "I have in mind", "Think of"];
+    const TURNS: [&str; 6] =
+        ["I'm looking at", "Take", "This is about", "It concerns", "I have in mind", "Think of"];
     match sentence.strip_prefix(TURNS[0]) {
         Some(rest) => format!("{}{rest}", draw.pick(&TURNS).copied().unwrap_or(TURNS[0])),
         None => sentence.to_owned(),
@@ -136,10 +56,11 @@ fn varied(sentence: &str, draw: &mut Draw) -> String {
 pub(crate) fn piece(piece: &DeskPiece, words: &Words) -> String {
     let say = say_of(piece.theme);
     let whose = piece.person.as_ref().map_or(String::new(), |person| format!(" of {person}"));
-    let on = piece.on.as_ref().map_or(String::new(), |on| format!(" {} {}", say.about[0], (words.entity)(on)));
+    let on =
+        piece.on.as_ref().map_or(String::new(), |on| format!(" {} {}", say.about[0], (words.entity)(on)));
     match piece.read {
         DeskRead::FirstEntry | DeskRead::Made => format!("Which is the open {}{on}{whose}?", say.noun),
-        DeskRead::Total | DeskRead::OpenNow => format!("How many open {} are there{on}{whose} now?", say.plural),
+        DeskRead::Total => format!("How many open {} are there{on}{whose} now?", say.plural),
         DeskRead::Extra => format!("What does the desk say of the {} now?", say.noun),
     }
 }
@@ -187,28 +108,22 @@ impl Writer<'_> {
     }
 
     fn entity(&self, entity: &Entity) -> String {
-        (self.words.entity)(entity)
+        let said = (self.words.entity)(entity);
+        // Of two records "that element" would be either.
+        if self.errand.entities().len() == 1 {
+            (self.words.remember)(entity);
+        }
+        said
     }
 
     fn target(&self, target: &Target) -> String {
         match target {
             Target::Row(entity) => self.entity(entity),
-            Target::Best { of, largest } => {
-                let Some(Scalar::Field { of: first, column }) = of.first() else { return String::new() };
-                let group = self.words.group;
-                let column = &group.tables[first.table(&group.links)].columns[*column];
-                let names: Vec<String> = of
-                    .iter()
-                    .filter_map(|scalar| match scalar {
-                        Scalar::Field { of, .. } => Some(self.entity(of)),
-                        Scalar::Name { .. }
-                        | Scalar::Count { .. }
-                        | Scalar::Aggregate { .. }
-                        | Scalar::Converted { .. }
-                        | Scalar::Computed { .. } => None,
-                    })
-                    .collect();
-                let degree = match (column.kind == Kind::Date, largest, of.len()) {
+            Target::Best { of, column, largest } => {
+                let column = &self.words.group.tables[self.errand.table].columns[*column];
+                let names: Vec<String> = of.iter().map(|of| (self.words.entity)(of)).collect();
+                let time = column.kind == Kind::Date || column.words.contains("year");
+                let degree = match (time, largest, of.len()) {
                     (false, true, 2) => "higher",
                     (false, true, _) => "highest",
                     (false, false, 2) => "lower",
@@ -225,7 +140,7 @@ impl Writer<'_> {
 
     /// What is said right after the record, and what comes after "with".
     fn details(&self, fills: &[Fill]) -> (String, String) {
-        let mut adverbs = String::new();
+        let mut adverbs: Vec<String> = Vec::new();
         let mut with: Vec<String> = Vec::new();
         for fill in fills {
             let field = &self.errand.theme.fields[fill.field];
@@ -236,26 +151,32 @@ impl Writer<'_> {
                         (Part::Note, _) => with.insert(0, format!("the note “{text}”")),
                         (Part::Choice, _) => with.push(format!("{text} {}", self.say.choice)),
                         (Part::Copy, _) => with.push(format!("a {} of {text}", self.say.copy)),
-                        (Part::Day, Extra::Due) => adverbs.push_str(&format!(" from {}", self.day(value))),
-                        (Part::Day, Extra::Load) => adverbs.push_str(&format!(" due on {}", self.day(value))),
-                        (Part::Day, _) => adverbs.push_str(&format!(" on {}", self.day(value))),
-                        (Part::Slot, _) => adverbs.push_str(&format!(" at {text}")),
-                        (Part::Amount, Extra::Due) => adverbs.push_str(&format!(" for {}", counted(value, "day"))),
-                        (Part::Amount, Extra::Load) => with.push(format!("{} set aside", counted(value, "hour"))),
+                        (Part::Day, Extra::Due) => adverbs.push(format!("from {}", self.day(value))),
+                        (Part::Day, Extra::Load) => adverbs.push(format!("due on {}", self.day(value))),
+                        (Part::Day, _) => adverbs.push(format!("on {}", self.day(value))),
+                        (Part::Slot, _) => adverbs.push(format!("at {text}")),
+                        (Part::Amount, Extra::Due) => adverbs.push(format!("for {}", counted(value, "day"))),
+                        (Part::Amount, Extra::Load) => {
+                            with.push(format!("{} set aside", counted(value, "hour")))
+                        }
                         (Part::Amount, _) => with.push(counted(value, "copy")),
                     }
                 }
-                With::Found(scalar) => with.push(format!("{} as the {}", (self.words.scalar)(scalar), self.say.copy)),
+                With::Found(scalar) => {
+                    with.push(format!("{} as the {}", (self.words.scalar)(scalar), self.say.copy))
+                }
                 With::Ruled { .. } => {}
             }
         }
         let with = if with.is_empty() { String::new() } else { format!(", with {}", joined(&with, " and ")) };
-        (adverbs, with)
+        (adverbs.iter().map(|adverb| format!(" {adverb}")).collect(), with)
     }
 
     fn acts(&self, draw: &mut Draw) -> String {
         match self.errand.acts.as_slice() {
-            [Act::Cancel { entry }, Act::Create { on, person, fills }] => self.moved(entry, on, *person, fills, draw),
+            [Act::Cancel { entry }, Act::Create { on, person, fills }] => {
+                self.moved(entry, on, *person, fills, draw)
+            }
             [Act::Create { on, person, fills }, rest @ ..] => {
                 let second = rest.iter().find_map(|act| match act {
                     Act::Create { on, .. } => Some(on),
@@ -269,17 +190,29 @@ impl Writer<'_> {
         }
     }
 
-    fn created(&self, on: &Target, second: Option<&Target>, person: usize, fills: &[Fill], draw: &mut Draw) -> String {
+    fn created(
+        &self,
+        on: &Target,
+        second: Option<&Target>,
+        person: usize,
+        fills: &[Fill],
+        draw: &mut Draw,
+    ) -> String {
         let (say, who) = (&self.say, self.person(person));
         let n = format!("{} {}", say.article, say.noun);
         let v = draw.pick(say.make).copied().unwrap_or("create");
-        let (adv, with) = self.details(fills);
         let on = match second {
             None => format!("{} {}", self.about, self.target(on)),
             Some(second) => {
-                format!("each {about} {} and {about} {}", self.target(on), self.target(second), about = self.about)
+                format!(
+                    "each {about} {} and {about} {}",
+                    self.target(on),
+                    self.target(second),
+                    about = self.about
+                )
             }
         };
+        let (adv, with) = self.details(fills);
         let (it, goes) = if second.is_some() { ("them", "They go") } else { ("it", "It goes") };
         pick(
             &[
@@ -303,7 +236,9 @@ impl Writer<'_> {
                 format!("{}'s open {noun} {} {}", self.person(person), self.about, self.entity(on))
             }
             (Some(on), None) => format!("the open {noun} {} {}", self.about, self.entity(on)),
-            (None, Some(person)) if noun.contains(" of ") => format!("the {noun} that {} has open", self.person(person)),
+            (None, Some(person)) if noun.contains(" of ") => {
+                format!("the {noun} that {} has open", self.person(person))
+            }
             (None, Some(person)) => format!("{}'s open {noun}", self.person(person)),
             (None, None) => String::new(),
         }
@@ -343,8 +278,12 @@ impl Writer<'_> {
                 (Part::Day, Extra::Due) => parts.push(format!("move its first day to {}", self.day(value))),
                 (Part::Day, _) => parts.push(format!("move the deadline to {}", self.day(value))),
                 (Part::Slot, _) => tail = format!(" at {text}"),
-                (Part::Amount, Extra::Due) => parts.push(format!("set its length to {}", counted(value, "day"))),
-                (Part::Amount, Extra::Load) => parts.push(format!("set the effort to {}", counted(value, "hour"))),
+                (Part::Amount, Extra::Due) => {
+                    parts.push(format!("set its length to {}", counted(value, "day")))
+                }
+                (Part::Amount, Extra::Load) => {
+                    parts.push(format!("set the effort to {}", counted(value, "hour")))
+                }
                 (Part::Amount, _) => parts.push(format!("make it {}", counted(value, "copy"))),
             }
         }
@@ -376,42 +315,55 @@ impl Writer<'_> {
         pick(
             &[
                 format!("Please {end} {e} and {v} {n} {on} in the same name instead{adv}{with}."),
-                format!("{} is about the wrong record. {} it, then {v} {n} {on} for {who}{adv}{with}.", capital(&e), capital(end)),
+                format!(
+                    "{} is about the wrong record. {} it, then {v} {n} {on} for {who}{adv}{with}.",
+                    capital(&e),
+                    capital(end)
+                ),
                 format!("Could you {end} {e} and instead {v} {n} {on}{adv}, again in {who}'s name{with}?"),
-                format!("Instead of {e}, {who} wants {n} {on}{adv}{with}; {end} the old one and {v} the new one."),
-                format!("Exchange {e} for {n} {on}{adv}{with}, same person: {end} the first and {v} the second."),
-                format!("{who} has had a change of mind: {end} {e} and {v} {n} {on} in that name{adv}{with}."),
+                format!(
+                    "Instead of {e}, {who} wants {n} {on}{adv}{with}; {end} the old one and {v} the new one."
+                ),
+                format!(
+                    "Exchange {e} for {n} {on}{adv}{with}, same person: {end} the first and {v} the second."
+                ),
+                format!(
+                    "{who} has had a change of mind: {end} {e} and {v} {n} {on} in that name{adv}{with}."
+                ),
             ],
             draw,
         )
     }
 
     fn rule(&self, draw: &mut Draw) -> Option<String> {
-        let fill = self.errand.acts.iter().flat_map(Act::fills).find(|fill| matches!(fill.with, With::Ruled { .. }))?;
+        let fill = self
+            .errand
+            .acts
+            .iter()
+            .flat_map(Act::fills)
+            .find(|fill| matches!(fill.with, With::Ruled { .. }))?;
         let With::Ruled { test, bound, above, below } = &fill.with else { return None };
         let field = &self.errand.theme.fields[fill.field];
-        let word = |at: usize| field.words.get(at).map_or(String::new(), |(word, _)| format!("{word} {}", self.say.choice));
+        let word = |at: usize| {
+            field.words.get(at).map_or(String::new(), |(word, _)| format!("{word} {}", self.say.choice))
+        };
         let (a, b) = (word(*above), word(*below));
         let x = (self.words.scalar)(test);
-        let limit = format!("{}{}", plain(&bound.json()), self.unit(test));
+        // The value's phrase says the unit.
+        let limit = plain(&bound.json());
         Some(pick(
             &[
                 format!("It should get {a} if {x} is at least {limit}, and {b} otherwise."),
                 format!("If {x} comes to {limit} or more, choose {a}; if not, {b}."),
                 format!("Use {a} provided that {x} is {limit} or more, else {b}."),
-                format!("Whether it gets {a} or {b} depends on {x}: {a} from {limit} upwards, {b} under that."),
+                format!(
+                    "Whether it gets {a} or {b} depends on {x}: {a} from {limit} upwards, {b} under that."
+                ),
                 format!("Make that {a} if {x} is no less than {limit}; {b} if it is less."),
                 format!("It gets {b}, unless {x} is {limit} or above: then {a}."),
             ],
             draw,
         ))
-    }
-
-    fn unit(&self, scalar: &Scalar) -> String {
-        let Scalar::Field { of, column } = scalar else { return String::new() };
-        let group = self.words.group;
-        let unit = group.tables[of.table(&group.links)].columns[*column].unit.as_deref().map(str::to_owned);
-        unit.map_or(String::new(), |unit| format!(" {unit}"))
     }
 
     fn confirmation(&self, draw: &mut Draw) -> Option<String> {
@@ -434,8 +386,17 @@ impl Writer<'_> {
         let plural = self.say.plural;
         let what = match &self.errand.tell {
             Tell::Value(scalar) => {
-                let written = self.errand.acts.iter().flat_map(Act::fills).any(|fill| fill.with == With::Found(scalar.clone()));
-                if written && draw.percent(60) { format!("which {} went into it", self.say.copy) } else { (self.words.scalar)(scalar) }
+                let written = self
+                    .errand
+                    .acts
+                    .iter()
+                    .flat_map(Act::fills)
+                    .any(|fill| fill.with == With::Found(scalar.clone()));
+                if written && draw.percent(60) {
+                    format!("which {} went into it", self.say.copy)
+                } else {
+                    (self.words.scalar)(scalar)
+                }
             }
             Tell::Chosen { .. } => format!("which {} it got", self.say.choice),
             Tell::OpenNow { person } => format!("how many open {plural} {} then has", self.person(*person)),
@@ -443,7 +404,9 @@ impl Writer<'_> {
                 Extra::Queue => "which place in the queue it has".to_owned(),
                 Extra::Due => "on which date the file is due back".to_owned(),
                 Extra::SameDay => format!("how many {plural} there then are on that day, this one included"),
-                Extra::OnRecord => format!("how many open {plural} there then are on that record, this one included"),
+                Extra::OnRecord => {
+                    format!("how many open {plural} there then are on that record, this one included")
+                }
                 Extra::Price => "what it costs in total".to_owned(),
                 Extra::Load => "how many hours the person then has open in all".to_owned(),
             },

@@ -74,7 +74,10 @@ impl Lowering<'_> {
             Tell::Extra { act } => {
                 // Also where the entry was listed before: what is read here is what the act left.
                 let given = Given::Made(made.get(*act)? + first);
-                let call = Call { tool: Tool::Desk(DeskTool::Get), inputs: vec![(Slot::Desk(DeskSlot::Entry), given)] };
+                let call = Call {
+                    tool: Tool::Desk(DeskTool::Get),
+                    inputs: vec![(Slot::Desk(DeskSlot::Entry), given)],
+                };
                 (call, DeskRead::Extra, piece(DeskRead::Extra, None))
             }
             Tell::OpenNow { person } => {
@@ -98,9 +101,10 @@ impl Lowering<'_> {
                 Some(Given::Literal(self.truth.group.tables[*table].label_of(*row).into()))
             }
             Target::Row(entity) => self.id(entity).map(Given::Step),
-            Target::Best { of, largest } => {
-                let steps: Vec<usize> = of.iter().map(|scalar| self.scalar(scalar)).collect::<Option<_>>()?;
-                let (_, row) = best(self.truth, of, *largest)?;
+            Target::Best { of, column, largest } => {
+                let field = |of: &Entity| Scalar::Field { of: of.clone(), column: *column };
+                let steps: Vec<usize> = of.iter().map(|of| self.scalar(&field(of))).collect::<Option<_>>()?;
+                let row = best(self.truth, of, *column, *largest)?;
                 let id = self.truth.world.id(errand.table, row)?;
                 Some(Given::Chosen { steps, value: id.into() })
             }
@@ -117,7 +121,8 @@ impl Lowering<'_> {
                     self.scalar(test)?;
                     let value = cell_of(&self.truth.scalar(test)?)?;
                     let reached = matches!(compare(&value, bound)?, Ordering::Greater | Ordering::Equal);
-                    let word = errand.theme.fields[fill.field].words.get(if reached { *above } else { *below })?.0;
+                    let word =
+                        errand.theme.fields[fill.field].words.get(if reached { *above } else { *below })?.0;
                     Given::Literal(json!(word))
                 }
             };
@@ -146,23 +151,14 @@ impl Lowering<'_> {
     }
 }
 
-/// Which of the scalars wins, and the row that it is a field of; `None` in a tie.
-pub(super) fn best(truth: Truth, of: &[Scalar], largest: bool) -> Option<(usize, usize)> {
-    let values = of
-        .iter()
-        .map(|scalar| cell_of(&truth.scalar(scalar)?))
-        .collect::<Option<Vec<_>>>()?;
+/// The row that has the largest or smallest value in a column; `None` in a tie.
+pub(super) fn best(truth: Truth, of: &[Entity], column: usize, largest: bool) -> Option<usize> {
+    let value = |of: &Entity| cell_of(&truth.scalar(&Scalar::Field { of: of.clone(), column })?);
+    let values = of.iter().map(value).collect::<Option<Vec<_>>>()?;
     let wanted = if largest { Ordering::Greater } else { Ordering::Less };
     let winner = (0..values.len()).find(|at| {
-        let beats = |other: &usize| compare(&values[*at], &values[*other]) == Some(wanted);
-        (0..values.len()).filter(|other| other != at).all(|other| beats(&other))
+        let beats = |other: usize| compare(&values[*at], &values[other]) == Some(wanted);
+        (0..values.len()).filter(|other| other != at).all(beats)
     })?;
-    match &of[winner] {
-        Scalar::Field { of, .. } => Some((winner, truth.row(of)?)),
-        Scalar::Name { .. }
-        | Scalar::Count { .. }
-        | Scalar::Aggregate { .. }
-        | Scalar::Converted { .. }
-        | Scalar::Computed { .. } => None,
-    }
+    truth.row(&of[winner])
 }

@@ -13,6 +13,7 @@ mod docs;
 mod draw;
 pub(crate) mod english;
 mod lower;
+mod outcome;
 mod people;
 mod sample;
 #[cfg(test)]
@@ -55,19 +56,34 @@ pub(crate) struct Errand {
 /// One change.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Act {
-    Create { on: Target, person: usize, fills: Vec<Fill> },
+    Create {
+        on: Target,
+        person: usize,
+        fills: Vec<Fill>,
+    },
     /// Makes the entry of an earlier act count.
-    Confirm { made: usize },
-    Update { entry: Listed, fills: Vec<Fill> },
-    Cancel { entry: Listed },
+    Confirm {
+        made: usize,
+    },
+    Update {
+        entry: Listed,
+        fills: Vec<Fill>,
+    },
+    Cancel {
+        entry: Listed,
+    },
 }
 
 /// The record that an entry is made about.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Target {
     Row(Entity),
-    /// The one of some named rows that has the largest or smallest value: fields of one column.
-    Best { of: Vec<Scalar>, largest: bool },
+    /// The one of some named rows that has the largest or smallest value in a column.
+    Best {
+        of: Vec<Entity>,
+        column: usize,
+        largest: bool,
+    },
 }
 
 /// An open entry, found by its record, its person or both.
@@ -142,8 +158,6 @@ pub(crate) enum DeskRead {
     Made,
     /// The computed value.
     Extra,
-    /// Number of the person's open entries.
-    OpenNow,
 }
 
 /// What a call to a desk finds out.
@@ -201,13 +215,10 @@ impl Errand {
                     text.push_str(" create ");
                     entity(&mut text, on);
                 }
-                Act::Create { on: Target::Best { of, largest }, .. } => {
-                    let _ = write!(text, " create best {largest}");
-                    for scalar in of {
-                        if let Scalar::Field { of, column } = scalar {
-                            let _ = write!(text, " {column} ");
-                            entity(&mut text, of);
-                        }
+                Act::Create { on: Target::Best { of, column, largest }, .. } => {
+                    let _ = write!(text, " create best {largest} {column} ");
+                    for of in of {
+                        entity(&mut text, of);
                     }
                 }
                 Act::Confirm { .. } => text.push_str(" confirm"),
@@ -250,12 +261,7 @@ impl Errand {
         for act in &self.acts {
             match act {
                 Act::Create { on: Target::Row(on), .. } => out.push(on),
-                Act::Create { on: Target::Best { of, .. }, .. } => {
-                    out.extend(of.iter().filter_map(|scalar| match scalar {
-                        Scalar::Field { of, .. } => Some(of),
-                        _ => None,
-                    }));
-                }
+                Act::Create { on: Target::Best { of, .. }, .. } => out.extend(of),
                 Act::Update { entry, .. } | Act::Cancel { entry } => out.extend(&entry.on),
                 Act::Confirm { .. } => {}
             }
@@ -268,13 +274,15 @@ impl Errand {
         let named = |entity: &Entity| Wish::One(Scalar::Name { of: entity.clone() });
         let mut out: Vec<Wish> = self.entities().into_iter().map(named).collect();
         for act in &self.acts {
-            if let Act::Create { on: Target::Best { of, .. }, .. } = act {
-                out.extend(of.iter().cloned().map(Wish::One));
+            if let Act::Create { on: Target::Best { of, column, .. }, .. } = act {
+                out.extend(of.iter().map(|of| Wish::One(Scalar::Field { of: of.clone(), column: *column })));
             }
             for fill in act.fills() {
                 match &fill.with {
                     With::Said(_) => {}
-                    With::Found(scalar) | With::Ruled { test: scalar, .. } => out.push(Wish::One(scalar.clone())),
+                    With::Found(scalar) | With::Ruled { test: scalar, .. } => {
+                        out.push(Wish::One(scalar.clone()))
+                    }
                 }
             }
         }

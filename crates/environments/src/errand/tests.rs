@@ -38,7 +38,11 @@ fn refused(candidates: &[Candidate]) -> TestResult<(usize, Vec<String>)> {
         errands += 1;
         let report = gates.check(&candidate.spec, &files(candidate), &[])?;
         if let Some((gate, reason)) = report.failures().next() {
-            why.push(format!("{gate}: {reason} IN {} | {}", candidate.spec.prompt_text(), candidate.spec.provenance.extra["shape"]));
+            why.push(format!(
+                "{gate}: {reason} IN {} | {}",
+                candidate.spec.prompt_text(),
+                candidate.spec.provenance.extra["shape"]
+            ));
         }
     }
     Ok((errands, why))
@@ -94,7 +98,8 @@ fn what_the_user_is_told_is_what_the_desk_says() {
             let report = gatekeeper().check(&spec, &files, &[]).unwrap();
             let oracle = report.failures().find(|(gate, _)| *gate == astra_arena::gates::Gate::Oracle);
             assert!(oracle.is_none(), "{oracle:?} in {}\n{:?}", spec.prompt_text(), spec.gold);
-            let told = spec.provenance.extra["shape"].as_str().unwrap().rsplit(' ').next().unwrap().to_owned();
+            let told =
+                spec.provenance.extra["shape"].as_str().unwrap().rsplit(' ').next().unwrap().to_owned();
             *seen.entry(told).or_insert(0) += 1;
         }
     }
@@ -111,8 +116,69 @@ fn nearly_every_errand_passes_every_gate() {
         for candidate in &candidates {
             *shapes.entry(format!("{} {}", candidate.spec.topology, candidate.spec.hops())).or_default() += 1;
         }
-        println!("{}: {errands} errands of {}, {} refused\n{shapes:?}\n{}", group.name, candidates.len(), why.len(), why.join("\n"));
+        println!(
+            "{}: {errands} errands of {}, {} refused\n{shapes:?}\n{}",
+            group.name,
+            candidates.len(),
+            why.len(),
+            why.join("\n")
+        );
         assert!(errands * 10 >= candidates.len() * 8, "{errands} errands");
         assert!(why.len() * 100 <= errands * 15, "{}", why.join("\n"));
+    }
+}
+
+#[test]
+fn zz_show() {
+    for group in ["chemistry", "airports", "time_zones", "currencies"] {
+        let group = shipped(group).unwrap();
+        for candidate in drawn(&group, 3, 34).unwrap() {
+            println!(
+                "SAY {} {} {}| {} || {}",
+                group.name,
+                candidate.spec.topology,
+                candidate.spec.hops(),
+                candidate.spec.prompt_text(),
+                candidate.spec.answer.to_json()
+            );
+        }
+    }
+}
+
+#[test]
+fn zz_kinds() {
+    let mut seen: BTreeMap<String, (usize, usize)> = BTreeMap::new();
+    for group in ["chemistry", "airports", "time_zones", "currencies", "browsers"] {
+        let group = shipped(group).unwrap();
+        let all = drawn(&group, 77, 90).unwrap();
+        for candidate in all.into_iter().filter(is_errand) {
+            let shape = candidate.spec.provenance.extra["shape"].to_string();
+            let kind = ["best", "update", "confirm", "cancel", "create"]
+                .iter()
+                .filter(|word| shape.contains(**word))
+                .copied()
+                .collect::<Vec<_>>()
+                .join("+");
+            let two = shape.matches("create").count();
+            let (_, why) = refused(std::slice::from_ref(&candidate)).unwrap();
+            for why in &why {
+                println!("WHY {} {why}", group.name);
+            }
+            for key in [
+                format!("{kind} x{two}"),
+                group.name.clone(),
+                candidate.spec.topology.to_string(),
+                format!("hops {}", candidate.spec.hops()),
+                candidate.spec.language.clone(),
+                shape.split(' ').nth(1).unwrap().to_owned(),
+            ] {
+                let entry = seen.entry(key).or_default();
+                entry.0 += 1;
+                entry.1 += why.len();
+            }
+        }
+    }
+    for (key, (all, refused)) in seen {
+        println!("KIND {key}: {all} drawn, {refused} refused");
     }
 }

@@ -143,14 +143,27 @@ pub(crate) static THEMES: [Theme; 6] = [
                 ["new", "open", "settled", "retracted"],
             ],
             extra: ["queue_position", "place_in_queue", "position", "rank_in_backlog"],
-            open_now: ["open_tickets_of_reporter", "pending_of_person", "active_by_author", "open_by_reporter"],
+            open_now: [
+                "open_tickets_of_reporter",
+                "pending_of_person",
+                "active_by_author",
+                "open_by_reporter",
+            ],
         },
         fields: &[
-            field(Part::Note, ["note", "remark", "comment", "text"], "What is to be checked, in the reporter's words."),
+            field(
+                Part::Note,
+                ["note", "remark", "comment", "text"],
+                "What is to be checked, in the reporter's words.",
+            ),
             Field {
                 required: false,
                 words: &[("normal", "普通"), ("high", "高"), ("urgent", "紧急")],
-                ..field(Part::Choice, ["priority", "urgency", "level", "severity"], "How soon it must be looked at.")
+                ..field(
+                    Part::Choice,
+                    ["priority", "urgency", "level", "severity"],
+                    "How soon it must be looked at.",
+                )
             },
             Field {
                 required: false,
@@ -194,12 +207,20 @@ pub(crate) static THEMES: [Theme; 6] = [
             field(Part::Day, ["from_date", "lent_on", "start", "pickup_day"], "First day of the loan."),
             Field {
                 range: (1, 60),
-                ..field(Part::Amount, ["days", "duration_days", "length_days", "period"], "Length of the loan in days.")
+                ..field(
+                    Part::Amount,
+                    ["days", "duration_days", "length_days", "period"],
+                    "Length of the loan in days.",
+                )
             },
             Field {
                 required: false,
                 words: &[("standard", "普通"), ("careful", "小心"), ("escorted", "专人护送")],
-                ..field(Part::Choice, ["handling", "care", "transport", "treatment"], "How the file is handled.")
+                ..field(
+                    Part::Choice,
+                    ["handling", "care", "transport", "treatment"],
+                    "How the file is handled.",
+                )
             },
         ],
         limit: 4,
@@ -232,7 +253,10 @@ pub(crate) static THEMES: [Theme; 6] = [
         },
         fields: &[
             field(Part::Day, ["day", "visit_date", "date_on", "on"], "Day of the appointment."),
-            Field { words: SLOTS, ..field(Part::Slot, ["slot", "at", "time_of_day", "begins"], "When it begins.") },
+            Field {
+                words: SLOTS,
+                ..field(Part::Slot, ["slot", "at", "time_of_day", "begins"], "When it begins.")
+            },
             Field {
                 required: false,
                 mutable: false,
@@ -265,8 +289,18 @@ pub(crate) static THEMES: [Theme; 6] = [
                 ["draft", "running", "finished", "stopped"],
                 ["unarmed", "armed", "over", "ended"],
             ],
-            extra: ["watchers_of_record", "subscriptions_on_record", "active_on_record", "monitors_on_record"],
-            open_now: ["active_watches", "enabled_for_subscriber", "running_for_recipient", "armed_for_person"],
+            extra: [
+                "watchers_of_record",
+                "subscriptions_on_record",
+                "active_on_record",
+                "monitors_on_record",
+            ],
+            open_now: [
+                "active_watches",
+                "enabled_for_subscriber",
+                "running_for_recipient",
+                "armed_for_person",
+            ],
         },
         fields: &[
             field(
@@ -277,7 +311,11 @@ pub(crate) static THEMES: [Theme; 6] = [
             Field {
                 required: false,
                 words: &[("daily", "每天"), ("weekly", "每周"), ("hourly", "每小时")],
-                ..field(Part::Choice, ["interval", "frequency", "checked", "cadence"], "How often the record is looked at.")
+                ..field(
+                    Part::Choice,
+                    ["interval", "frequency", "checked", "cadence"],
+                    "How often the record is looked at.",
+                )
             },
         ],
         limit: 5,
@@ -306,12 +344,21 @@ pub(crate) static THEMES: [Theme; 6] = [
                 ["noted", "queued", "printed", "dropped"],
             ],
             extra: ["total_price", "amount_due", "order_total", "cost"],
-            open_now: ["placed_orders_of_customer", "ordered_by_person", "open_for_client", "queued_of_requester"],
+            open_now: [
+                "placed_orders_of_customer",
+                "ordered_by_person",
+                "open_for_client",
+                "queued_of_requester",
+            ],
         },
         fields: &[
             Field {
                 range: (1, 80),
-                ..field(Part::Amount, ["quantity", "copies", "count_of_copies", "sheets"], "Number of printed copies.")
+                ..field(
+                    Part::Amount,
+                    ["quantity", "copies", "count_of_copies", "sheets"],
+                    "Number of printed copies.",
+                )
             },
             Field {
                 required: false,
@@ -364,7 +411,11 @@ pub(crate) static THEMES: [Theme; 6] = [
             field(Part::Day, ["deadline", "due", "finish_by", "until"], "Last day for it."),
             Field {
                 range: (1, 20),
-                ..field(Part::Amount, ["hours", "effort_hours", "estimate", "planned_hours"], "Hours set aside for it.")
+                ..field(
+                    Part::Amount,
+                    ["hours", "effort_hours", "estimate", "planned_hours"],
+                    "Hours set aside for it.",
+                )
             },
             Field {
                 required: false,

@@ -233,6 +233,19 @@ impl Wish {
         }
     }
 
+    /// What is to be done, where something is.
+    pub(crate) fn errand(&self) -> Option<&crate::errand::Errand> {
+        match self {
+            Self::Errand(errand) => Some(errand),
+            Self::One(_)
+            | Self::Which { .. }
+            | Self::Fold { .. }
+            | Self::Each(_)
+            | Self::Names(_)
+            | Self::Common(..) => None,
+        }
+    }
+
     /// The scalars of all branches; none where rows are wanted.
     pub(crate) fn scalars(&self) -> &[Scalar] {
         match self {

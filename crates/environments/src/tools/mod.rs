@@ -10,7 +10,7 @@ mod docs;
 mod source;
 
 use crate::errand::{Counter, Errand};
-use crate::lower::{Call, Cut, Field, Lowered, Read, Slot, Step, Tool};
+use crate::lower::{Call, Cut, Field, Lowered, Read, Slot, Source, Step, Tool};
 use crate::tables::{Column, Kind, Table, TableGroup};
 use crate::world::{Part, World};
 use astra_protocol::{ArenaTool, IsolationClass};
@@ -239,9 +239,8 @@ impl<'a> Toolbox<'a> {
         shown.into_iter().map(|(name, id)| json!({"id": id, label: name})).collect()
     }
 
-    /// The arguments of a call; an earlier step is referred to by `reference`, what an
-    /// earlier call made by `made`.
-    pub(crate) fn arguments(&self, call: usize, reference: impl Fn(usize) -> String, made: impl Fn(usize) -> String) -> Map<String, Json> {
+    /// The arguments of a call; what stands in earlier results is referred to by `reference`.
+    pub(crate) fn arguments(&self, call: usize, reference: impl Fn(Source) -> String) -> Map<String, Json> {
         let Call { tool, .. } = self.lowered.calls[call];
         let table = match tool {
             Tool::Search { table } | Tool::Find { table } | Tool::Get { table } => table,
@@ -254,7 +253,6 @@ impl<'a> Toolbox<'a> {
             |slot, literal| self.choice(slot, literal),
             |field| self.field(table, field).to_owned(),
             reference,
-            made,
         )
     }
 

@@ -180,11 +180,17 @@ impl<'a> Chinese<'a> {
                 Vec::new()
             }
         };
+        let remember = |entity: &Entity| {
+            let table = &self.group.tables[entity.table(&self.group.links)];
+            let alias = format!("该{}", words::noun(table));
+            teller.borrow_mut().introduced.push((entity.clone(), alias));
+        };
         say(&crate::errand::english::Words {
             group: self.group,
             entity: &entity,
             scalar: &scalar,
             introduce: &introduce,
+            remember: &remember,
         })
     }
 

@@ -116,11 +116,13 @@ impl<'a> English<'a> {
             let deep = voice::depth(entity) > 2;
             if deep { voice.borrow_mut().introductions(&Scalar::Name { of: entity.clone() }) } else { Vec::new() }
         };
+        let remember = |entity: &Entity| voice.borrow_mut().known.push((entity.clone(), voice::Pronoun::That));
         say(&crate::errand::english::Words {
             group: self.group,
             entity: &entity,
             scalar: &scalar,
             introduce: &introduce,
+            remember: &remember,
         })
     }
 
