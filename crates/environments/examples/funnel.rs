@@ -23,27 +23,45 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             }
             Ok(candidate) => {
                 drawn += 1;
-                *kinds.entry(format!("{} {} hops", candidate.spec.topology, candidate.spec.hops())).or_default() += 1;
+                *kinds
+                    .entry(format!("{} {} hops", candidate.spec.topology, candidate.spec.hops()))
+                    .or_default() += 1;
                 *kinds.entry(candidate.spec.provenance.extra["wish"].to_string()).or_default() += 1;
                 if arguments.get(3).is_some_and(|mode| mode == "draw") {
                     println!("{} | {}", candidate.spec.prompt_text(), candidate.spec.answer.to_json());
                 }
                 if gate {
-                    let files: Vec<_> = candidate.spec.data.iter().zip(&candidate.data).map(|(file, bytes)| astra_sandbox::DataFile { name: file.name.clone(), json: bytes.as_slice().into() }).collect();
+                    let files: Vec<_> = candidate
+                        .spec
+                        .data
+                        .iter()
+                        .zip(&candidate.data)
+                        .map(|(file, bytes)| astra_sandbox::DataFile {
+                            name: file.name.clone(),
+                            json: bytes.as_slice().into(),
+                        })
+                        .collect();
                     let report = gatekeeper.check(&candidate.spec, &files, &[])?;
                     passed += usize::from(report.passed());
                     for (gate, reason) in report.failures() {
                         let entry = why.entry(format!("gate {gate}")).or_default();
                         entry.0 += 1;
                         if entry.1.len() < 2500 {
-                            entry.1.push_str(&format!("\n      {reason} [{}] {}", candidate.spec.provenance.extra["shape"], candidate.spec.prompt_text()));
+                            entry.1.push_str(&format!(
+                                "\n      {reason} [{}] {}",
+                                candidate.spec.provenance.extra["shape"],
+                                candidate.spec.prompt_text()
+                            ));
                         }
                     }
                 }
             }
         }
     }
-    println!("{count} indices, {drawn} drawn, {passed} passed, {:.1}/s", count as f64 / began.elapsed().as_secs_f64());
+    println!(
+        "{count} indices, {drawn} drawn, {passed} passed, {:.1}/s",
+        count as f64 / began.elapsed().as_secs_f64()
+    );
     for (kind, count) in kinds {
         println!("  {kind}: {count}");
     }

@@ -28,13 +28,18 @@ pub(crate) fn alternatives(toolbox: &Toolbox, draw: &mut Draw) -> Result<Alterna
         for (slot, given) in &call.inputs {
             let values = match slot {
                 Slot::Query | Slot::Subject => others.rows(&steps, given, *slot, draw)?,
-                Slot::Min(column) | Slot::Max(column) => others.bounds(&steps, call.tool, *column, given, draw)?,
+                Slot::Min(column) | Slot::Max(column) => {
+                    others.bounds(&steps, call.tool, *column, given, draw)?
+                }
                 Slot::Is(column) if others.is_flag(call.tool, *column) => {
                     vec![json!(*given != Given::Literal(json!(true)))]
                 }
-                Slot::Is(_) | Slot::Property | Slot::SortBy | Slot::Order | Slot::Metric | Slot::Statistic => {
-                    others.choices(call.tool, *slot, given)
-                }
+                Slot::Is(_)
+                | Slot::Property
+                | Slot::SortBy
+                | Slot::Order
+                | Slot::Metric
+                | Slot::Statistic => others.choices(call.tool, *slot, given),
                 Slot::FromUnit | Slot::ToUnit | Slot::Operation => others.choices(call.tool, *slot, given),
                 Slot::Value | Slot::A | Slot::B => others.numbers(given),
                 Slot::Limit => Vec::new(),
@@ -62,7 +67,10 @@ impl Others<'_> {
             Given::Step(step) => self.toolbox.lowered.steps[*step].value.clone(),
             Given::Field(_) | Given::Made(_) => Json::Null,
         };
-        self.toolbox.counter().map(|counter| counter.alternatives(slot, given, &own, draw)).unwrap_or_default()
+        self.toolbox
+            .counter()
+            .map(|counter| counter.alternatives(slot, given, &own, draw))
+            .unwrap_or_default()
     }
 
     /// Other rows, by name or id as the call has it.
@@ -73,11 +81,14 @@ impl Others<'_> {
         let own = self.truth.row(&subject);
         let named = matches!(given, Given::Literal(_));
         let part = self.toolbox.world.parts.get(&table).ok_or("a table is not in the world")?;
-        let pool: Vec<usize> = if named { part.nameable.clone() } else { part.rows.keys().copied().collect() };
+        let pool: Vec<usize> =
+            if named { part.nameable.clone() } else { part.rows.keys().copied().collect() };
         let link = steps.iter().find_map(|step| match &step.piece {
             Piece::Row(Entity::Ranked { rows, .. }) => of(rows),
             Piece::Value(Scalar::Name { of: Entity::Ranked { rows, .. } }) => of(rows),
-            Piece::Value(Scalar::Count { rows } | Scalar::Aggregate { rows, .. }) | Piece::Rows(rows) => of(rows),
+            Piece::Value(Scalar::Count { rows } | Scalar::Aggregate { rows, .. }) | Piece::Rows(rows) => {
+                of(rows)
+            }
             Piece::Value(_) | Piece::Row(_) | Piece::Desk(_) => None,
         });
         let fits = |row: &usize| {
@@ -127,7 +138,8 @@ impl Others<'_> {
             Given::Step(step) => self.toolbox.lowered.steps[*step].value.clone(),
             Given::Field(_) | Given::Made(_) | Given::Chosen { .. } => Json::Null,
         };
-        let mut pool: Vec<Json> = self.toolbox.world.rows(table).iter().map(|row| cells[*row].json()).collect();
+        let mut pool: Vec<Json> =
+            self.toolbox.world.rows(table).iter().map(|row| cells[*row].json()).collect();
         pool.retain(|json| !json.is_null() && *json != own);
         let mut distinct: Vec<Json> = Vec::new();
         for json in pool {
@@ -170,14 +182,17 @@ impl Others<'_> {
     }
 
     fn is_flag(&self, tool: Tool, column: usize) -> bool {
-        table_of(tool).is_some_and(|table| self.toolbox.group.tables[table].columns[column].kind == Kind::Bool)
+        table_of(tool)
+            .is_some_and(|table| self.toolbox.group.tables[table].columns[column].kind == Kind::Bool)
     }
 
     /// The other documented choices.
     fn choices(&self, tool: Tool, slot: Slot, given: &Given) -> Vec<Json> {
         let own = match given {
             Given::Literal(json) => self.toolbox.choice(slot, json),
-            Given::Field(field) => table_of(tool).map_or(Json::Null, |table| json!(self.toolbox.field(table, *field))),
+            Given::Field(field) => {
+                table_of(tool).map_or(Json::Null, |table| json!(self.toolbox.field(table, *field)))
+            }
             Given::Step(_) | Given::Made(_) | Given::Chosen { .. } => Json::Null,
         };
         let others = self.toolbox.choices(tool, slot).into_iter().filter(|choice| *choice != own);
@@ -189,7 +204,10 @@ impl Others<'_> {
         let Given::Step(step) = given else { return Vec::new() };
         let value = &self.toolbox.lowered.steps[*step].value;
         if let Some(number) = value.as_f64() {
-            return [1.5, 2.0, 0.5, 3.0, 0.1, 10.0].iter().map(|factor| json!(number * factor + 1.0)).collect();
+            return [1.5, 2.0, 0.5, 3.0, 0.1, 10.0]
+                .iter()
+                .map(|factor| json!(number * factor + 1.0))
+                .collect();
         }
         let Some(day) = value.as_str().and_then(|text| text.parse::<jiff::civil::Date>().ok()) else {
             return Vec::new();

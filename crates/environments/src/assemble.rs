@@ -103,7 +103,8 @@ fn check_names(tools: &[ArenaTool]) -> Result<(), String> {
         return Err("two tools have the same name".into());
     }
     for tool in tools {
-        let signature = tool.code.split_once(&format!("def {}(", tool.entry)).and_then(|(_, rest)| rest.split_once("):"));
+        let signature =
+            tool.code.split_once(&format!("def {}(", tool.entry)).and_then(|(_, rest)| rest.split_once("):"));
         let parameters: Vec<&str> = signature
             .map_or("", |(signature, _)| signature)
             .split(", ")
@@ -195,7 +196,8 @@ impl Builder<'_> {
 
     fn answer(&self, values: &[Value]) -> Result<Value, String> {
         let ends: Vec<&Value> = self.lowered().ends.iter().map(|step| &values[*step]).collect();
-        let names = |rows| -> Result<Vec<String>, String> { self.truth().names(rows).ok_or("no rows".into()) };
+        let names =
+            |rows| -> Result<Vec<String>, String> { self.truth().names(rows).ok_or("no rows".into()) };
         let set = |names: Vec<String>| Value::Set { items: names.into_iter().map(Value::text).collect() };
         match self.question.wish {
             Wish::One(_) => ends.first().map(|value| (*value).clone()).ok_or("there is no end".into()),
@@ -207,7 +209,8 @@ impl Builder<'_> {
                         best = at;
                     }
                 }
-                if (0..ends.len()).any(|at| at != best && order(ends[at], ends[best]) == Ok(Ordering::Equal)) {
+                if (0..ends.len()).any(|at| at != best && order(ends[at], ends[best]) == Ok(Ordering::Equal))
+                {
                     return Err("the compared values are equal".into());
                 }
                 self.branch_name(&of[best]).map(Value::text)
@@ -221,7 +224,8 @@ impl Builder<'_> {
                 }
             }
             Wish::Each(of) => {
-                let names = of.iter().map(|scalar| self.branch_name(scalar)).collect::<Result<Vec<_>, _>>()?;
+                let names =
+                    of.iter().map(|scalar| self.branch_name(scalar)).collect::<Result<Vec<_>, _>>()?;
                 let repeated = (0..names.len()).any(|at| names[..at].contains(&names[at]));
                 if repeated {
                     return Ok(Value::List { items: ends.into_iter().cloned().collect() });
@@ -281,7 +285,10 @@ impl Builder<'_> {
         let touched = self.toolbox.tables(&needed.iter().map(|tool| Offer::Full(*tool)).collect::<Vec<_>>());
         let named = |table: &usize| {
             self.group().tables[*table].label.is_some()
-                && world.parts.get(table).is_some_and(|part| part.nameable.len() >= 4 && part.columns.len() >= 2)
+                && world
+                    .parts
+                    .get(table)
+                    .is_some_and(|part| part.nameable.len() >= 4 && part.columns.len() >= 2)
         };
         if draw.percent(30)
             && let Some(table) = draw.pick(&touched.iter().copied().filter(named).collect::<Vec<_>>())
@@ -294,7 +301,11 @@ impl Builder<'_> {
         if draw.percent(chance)
             && let Some(table) = draw.pick(&others).copied()
         {
-            let more = if search { vec![Tool::Search { table }, Tool::Get { table }] } else { vec![Tool::Find { table }] };
+            let more = if search {
+                vec![Tool::Search { table }, Tool::Get { table }]
+            } else {
+                vec![Tool::Find { table }]
+            };
             offers.extend(more.into_iter().map(Offer::Full));
         }
         if offers.is_empty()
@@ -314,7 +325,8 @@ impl Builder<'_> {
                 format!("{}#{}", call_id(step.call), self.toolbox.path(step))
             }
             Source::Made(call) => {
-                let path = self.toolbox.counter().map(|counter| counter.path(DeskRead::Made)).unwrap_or_default();
+                let path =
+                    self.toolbox.counter().map(|counter| counter.path(DeskRead::Made)).unwrap_or_default();
                 format!("{}#{path}", call_id(call))
             }
         };
@@ -359,7 +371,9 @@ impl Builder<'_> {
                 id: state.clone(),
                 question: voice.done().to_owned(),
                 depends_on: lowered.parents_of_writes().into_iter().map(id).collect(),
-                kind: GoalKind::StateEquals { gold: lowered.writes.iter().map(|call| call_id(*call)).collect() },
+                kind: GoalKind::StateEquals {
+                    gold: lowered.writes.iter().map(|call| call_id(*call)).collect(),
+                },
             });
         }
         goals.extend(after.into_iter().map(goal));
@@ -383,7 +397,8 @@ impl Builder<'_> {
         let entities: Vec<&str> =
             named.iter().map(|(table, row)| self.group().tables[*table].label_of(*row)).collect();
         let kinds: Vec<&str> = self.lowered().steps.iter().map(kind).collect();
-        let extra = json!({"shape": shape, "entities": entities, "kinds": kinds, "wish": self.question.wish.kind()});
+        let extra =
+            json!({"shape": shape, "entities": entities, "kinds": kinds, "wish": self.question.wish.kind()});
         Provenance {
             source: self.group().source.clone(),
             license: self.group().license.clone(),
@@ -450,4 +465,3 @@ pub(crate) fn note(spec: &mut ArenaSpec, seed: u64, index: u64, draws: u32) {
 
 /// Alternatives by call id and argument.
 pub(crate) type Alternatives = IndexMap<String, IndexMap<String, Vec<Json>>>;
-

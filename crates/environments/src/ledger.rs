@@ -124,7 +124,8 @@ impl Ledger {
                     let (shape, _) = shape::of_wish(group, &wish);
                     let key = key(&shape);
                     let fresh = !self.seen.contains(&key);
-                    let allowed = round >= PATIENCE && self.repeats * 100 < self.seen.len() as u64 * MAX_REPEATS;
+                    let allowed =
+                        round >= PATIENCE && self.repeats * 100 < self.seen.len() as u64 * MAX_REPEATS;
                     if fresh || allowed {
                         self.repeats += u64::from(!fresh);
                         self.seen.insert(key);

@@ -235,7 +235,11 @@ pub(crate) fn lower(truth: Truth<'_>, cut: Cut, wish: &Wish) -> Option<Lowered> 
 
 impl<'a> Lowering<'a> {
     pub(crate) fn new(truth: Truth<'a>, cut: Cut) -> Self {
-        Self { truth, cut, out: Lowered { calls: Vec::new(), steps: Vec::new(), ends: Vec::new(), writes: Vec::new() } }
+        Self {
+            truth,
+            cut,
+            out: Lowered { calls: Vec::new(), steps: Vec::new(), ends: Vec::new(), writes: Vec::new() },
+        }
     }
 
     /// The step that finds a row's id; also where the user says its name.
@@ -321,7 +325,13 @@ impl<'a> Lowering<'a> {
     }
 
     /// The step that reads one item of a sorted list.
-    fn ranked(&mut self, rows: &Rows, (by, largest): (usize, bool), read: Read, piece: Piece) -> Option<usize> {
+    fn ranked(
+        &mut self,
+        rows: &Rows,
+        (by, largest): (usize, bool),
+        read: Read,
+        piece: Piece,
+    ) -> Option<usize> {
         let (of, subject, mut inputs) = self.narrowed(rows)?;
         inputs.push((Slot::SortBy, Given::Field(Field::Column(by))));
         inputs.push((Slot::Order, Given::Literal(json!(if largest { "desc" } else { "asc" }))));
@@ -540,7 +550,8 @@ impl Lowered {
                     Given::Step(step) => json!({"$ref": reference(Source::Step(*step))}),
                     Given::Made(call) => json!({"$ref": reference(Source::Made(*call))}),
                     Given::Chosen { steps, value } => {
-                        let sources: Vec<String> = steps.iter().map(|step| reference(Source::Step(*step))).collect();
+                        let sources: Vec<String> =
+                            steps.iter().map(|step| reference(Source::Step(*step))).collect();
                         json!({"$ref": sources, "via": {"kind": "select"}, "value": value})
                     }
                 };

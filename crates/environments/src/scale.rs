@@ -22,19 +22,58 @@ pub(crate) enum Scale {
     Additive,
 }
 
-const ORDER: &[&str] =
-    &["year", "latitude", "longitude", "rank", "position", "level", "grade", "number", "offset", "charge", "hour"];
+const ORDER: &[&str] = &[
+    "year",
+    "latitude",
+    "longitude",
+    "rank",
+    "position",
+    "level",
+    "grade",
+    "number",
+    "offset",
+    "charge",
+    "hour",
+];
 const NONE: &[&str] = &["code", "zip", "postal", "phone", "id", "isbn", "version", "day", "month", "minute"];
 const ADDITIVE: &[&str] = &[
-    "population", "amount", "total", "quantity", "price", "cost", "revenue", "area", "distance", "duration", "weight",
-    "calories", "size", "bytes", "pages", "seats", "passengers", "delay", "sales", "salary", "budget", "stock", "count",
-    "length", "votes", "employees", "students", "payment", "fee", "milliseconds", "units",
+    "population",
+    "amount",
+    "total",
+    "quantity",
+    "price",
+    "cost",
+    "revenue",
+    "area",
+    "distance",
+    "duration",
+    "weight",
+    "calories",
+    "size",
+    "bytes",
+    "pages",
+    "seats",
+    "passengers",
+    "delay",
+    "sales",
+    "salary",
+    "budget",
+    "stock",
+    "count",
+    "length",
+    "votes",
+    "employees",
+    "students",
+    "payment",
+    "fee",
+    "milliseconds",
+    "units",
 ];
 
 /// The scale of a column.
 pub(crate) fn scale(column: &Column) -> Scale {
     let is = |list: &[&str]| column.words.split(' ').any(|word| list.contains(&word.to_lowercase().as_str()));
-    if column.role == Role::Surrogate || column.role == Role::Link || column.distinct < 4 {
+    if matches!(column.role, Role::Surrogate | Role::Link) || column.distinct < 4 || !column.ask {
         return Scale::None;
     }
     match column.kind {

@@ -116,9 +116,10 @@ fn parents_first(group: &TableGroup, tables: &BTreeSet<usize>, shown: &[usize]) 
     let mut left: Vec<usize> = tables.iter().copied().collect();
     while !left.is_empty() {
         let free = |table: &usize| {
-            !shown.iter().map(|link| &group.links[*link]).any(|link| {
-                link.child == *table && link.parent != *table && !order.contains(&link.parent)
-            })
+            !shown
+                .iter()
+                .map(|link| &group.links[*link])
+                .any(|link| link.child == *table && link.parent != *table && !order.contains(&link.parent))
         };
         let at = left.iter().position(free).unwrap_or(0);
         order.push(left.remove(at));
@@ -165,7 +166,9 @@ fn fill(
         let prefix: String = source.label_of(*row).chars().take(2).collect();
         let start = draw.below(source.nameable.len());
         let near = source.nameable.iter().cycle().skip(start).take(source.nameable.len().min(4_000));
-        taken.extend(near.filter(|row| !prefix.is_empty() && source.label_of(**row).starts_with(&prefix)).take(4));
+        taken.extend(
+            near.filter(|row| !prefix.is_empty() && source.label_of(**row).starts_with(&prefix)).take(4),
+        );
     }
     rows.insert(table, taken);
 }
@@ -218,7 +221,16 @@ fn part(group: &TableGroup, table: usize, rows: &BTreeSet<usize>, name: &str, dr
     filters.sort_unstable();
     let nameable = rows.iter().copied().filter(|row| source.nameable.binary_search(row).is_ok()).collect();
     let rows = ids(source, rows, name);
-    Part { rows, nameable, columns, filters, ranges, sortable, bytes: Vec::new(), hash: ContentId::of_bytes(b"") }
+    Part {
+        rows,
+        nameable,
+        columns,
+        filters,
+        ranges,
+        sortable,
+        bytes: Vec::new(),
+        hash: ContentId::of_bytes(b""),
+    }
 }
 
 /// Whether a column splits these rows into a few kinds.
@@ -273,12 +285,20 @@ impl World {
     }
 
     /// Links of a table's rows to their parents.
-    pub(crate) fn links_up<'a>(&'a self, group: &'a TableGroup, table: usize) -> impl Iterator<Item = usize> + 'a {
+    pub(crate) fn links_up<'a>(
+        &'a self,
+        group: &'a TableGroup,
+        table: usize,
+    ) -> impl Iterator<Item = usize> + 'a {
         self.links.iter().copied().filter(move |link| group.links[*link].child == table)
     }
 
     /// Links from other tables' rows to this table's.
-    pub(crate) fn links_down<'a>(&'a self, group: &'a TableGroup, table: usize) -> impl Iterator<Item = usize> + 'a {
+    pub(crate) fn links_down<'a>(
+        &'a self,
+        group: &'a TableGroup,
+        table: usize,
+    ) -> impl Iterator<Item = usize> + 'a {
         self.links.iter().copied().filter(move |link| group.links[*link].parent == table)
     }
 

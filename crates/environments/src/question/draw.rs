@@ -97,12 +97,7 @@ impl Asker<'_> {
 
     /// One more call: up a link, or to the first of what refers to the row. Never down a link and straight back up;
     /// `came` is the link that the last call went down.
-    fn move_on(
-        &self,
-        at: &Entity,
-        came: Option<usize>,
-        draw: &mut Draw,
-    ) -> Option<(Option<usize>, Entity)> {
+    fn move_on(&self, at: &Entity, came: Option<usize>, draw: &mut Draw) -> Option<(Option<usize>, Entity)> {
         let (group, world) = (self.truth.group, self.truth.world);
         let table = at.table(&group.links);
         let row = self.truth.row(at)?;
@@ -308,7 +303,8 @@ impl Asker<'_> {
         };
         let named = self.truth.group.tables[rows.table].label.is_some();
         let count = self.truth.rows(&rows)?.len();
-        (named && (2..=MAX_NAMES).contains(&count)).then_some(rows)
+        let all_named = self.truth.names(&rows)?.len() == count;
+        (named && all_named && (2..=MAX_NAMES).contains(&count)).then_some(rows)
     }
 
     /// Two lists of one table with some names in both.
@@ -420,7 +416,11 @@ impl Asker<'_> {
     /// A number about rows beyond a bound that must be found first.
     fn bounded(&self, depth: usize, draw: &mut Draw) -> Option<Scalar> {
         let walk = depth.checked_sub(1)?;
-        let of = if walk > 0 || !self.search { self.walk(walk.max(usize::from(self.search)), draw)? } else { return None };
+        let of = if walk > 0 || !self.search {
+            self.walk(walk.max(usize::from(self.search)), draw)?
+        } else {
+            return None;
+        };
         let (group, world) = (self.truth.group, self.truth.world);
         let row = self.truth.row(&of)?;
         let down: Vec<usize> = world
@@ -461,7 +461,10 @@ impl Asker<'_> {
         let column = match scalar {
             Scalar::Field { of, column } => self.column(of.table(links), *column),
             Scalar::Aggregate { rows, column, .. } => self.column(rows.table, *column),
-            Scalar::Name { .. } | Scalar::Count { .. } | Scalar::Converted { .. } | Scalar::Computed { .. } => {
+            Scalar::Name { .. }
+            | Scalar::Count { .. }
+            | Scalar::Converted { .. }
+            | Scalar::Computed { .. } => {
                 return None;
             }
         };
@@ -572,12 +575,18 @@ fn moved_rows(rows: &Rows, from: (usize, usize), to: usize) -> Rows {
 pub(crate) fn asked_of(piece: &Piece, subject: &Entity) -> Option<Piece> {
     let rows = |rows: &Rows| -> Option<Rows> {
         let (link, _) = rows.of.as_ref()?;
-        Some(Rows { table: rows.table, of: Some((*link, subject.clone())), conditions: rows.conditions.clone() })
+        Some(Rows {
+            table: rows.table,
+            of: Some((*link, subject.clone())),
+            conditions: rows.conditions.clone(),
+        })
     };
     let entity = |entity: &Entity| -> Option<Entity> {
         match entity {
             Entity::Named { .. } => Some(subject.clone()),
-            Entity::Parent { link, .. } => Some(Entity::Parent { link: *link, of: Box::new(subject.clone()) }),
+            Entity::Parent { link, .. } => {
+                Some(Entity::Parent { link: *link, of: Box::new(subject.clone()) })
+            }
             Entity::Ranked { rows: of, by, largest, rank } => {
                 Some(Entity::Ranked { rows: Box::new(rows(of)?), by: *by, largest: *largest, rank: *rank })
             }

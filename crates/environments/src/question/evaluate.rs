@@ -34,8 +34,9 @@ impl<'a> Truth<'a> {
                 let tied = |a: usize, b: usize| {
                     compare(&column.cells[ranked[a]], &column.cells[ranked[b]]) == Some(Ordering::Equal)
                 };
-                let clear =
-                    at < ranked.len() && (at == 0 || !tied(at - 1, at)) && (at + 1 >= ranked.len() || !tied(at, at + 1));
+                let clear = at < ranked.len()
+                    && (at == 0 || !tied(at - 1, at))
+                    && (at + 1 >= ranked.len() || !tied(at, at + 1));
                 clear.then(|| ranked[at])
             }
         }
@@ -107,12 +108,20 @@ impl<'a> Truth<'a> {
 
     fn aggregate(self, rows: &Rows, statistic: Statistic, column: usize) -> Option<Json> {
         let column = self.column(rows.table, column);
-        let cells: Vec<&Cell> =
-            self.rows(rows)?.into_iter().map(|row| &column.cells[row]).filter(|cell| !cell.is_empty()).collect();
+        let cells: Vec<&Cell> = self
+            .rows(rows)?
+            .into_iter()
+            .map(|row| &column.cells[row])
+            .filter(|cell| !cell.is_empty())
+            .collect();
         let numbers = || cells.iter().filter_map(|cell| cell.json().as_f64());
         let extreme = |wanted: Ordering| {
             let better = |best: &&Cell, cell: &&Cell| compare(cell, best) == Some(wanted);
-            cells.iter().copied().reduce(|best, cell| if better(&best, &cell) { cell } else { best }).map(Cell::json)
+            cells
+                .iter()
+                .copied()
+                .reduce(|best, cell| if better(&best, &cell) { cell } else { best })
+                .map(Cell::json)
         };
         if cells.len() < 2 {
             return None;
@@ -141,11 +150,15 @@ impl<'a> Truth<'a> {
         }
     }
 
-    /// The names of rows, sorted as the tools sort them.
+    /// The names of rows, sorted as the tools sort them; rows without a name are left out, as the tools do.
     pub(crate) fn names(self, rows: &Rows) -> Option<Vec<String>> {
         let table = &self.group.tables[rows.table];
-        let mut names: Vec<String> =
-            self.rows(rows)?.into_iter().map(|row| table.label_of(row).to_owned()).collect();
+        let mut names: Vec<String> = self
+            .rows(rows)?
+            .into_iter()
+            .map(|row| table.label_of(row).to_owned())
+            .filter(|name| !name.is_empty())
+            .collect();
         names.sort();
         Some(names)
     }

@@ -70,7 +70,9 @@ impl Word {
             Self::SummaryVerb => ["summarize", "aggregate", "stats_for", "analyze", "measure", "rollup"],
             Self::ConvertVerb => ["convert", "translate", "recalculate", "change", "express", "rescale"],
             Self::CalculateName => ["calculate", "compute", "arithmetic", "calc", "evaluate", "combine"],
-            Self::DaysName => ["datediff", "date_gap", "elapsed_days", "calendar_span", "date_distance", "daycount"],
+            Self::DaysName => {
+                ["datediff", "date_gap", "elapsed_days", "calendar_span", "date_distance", "daycount"]
+            }
             Self::Query => ["query", "text", "keywords", "name_contains", "term", "search_term"],
             Self::Limit => ["limit", "max_results", "top_k", "page_size", "per_page", "max_hits"],
             Self::Offset => ["offset", "skip", "start_at", "first_index", "from_position", "offset"],

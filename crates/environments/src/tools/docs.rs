@@ -147,7 +147,8 @@ impl Writer<'_> {
     fn brief(&self, table: usize, parameters: &mut Parameters) -> String {
         let toolbox = self.toolbox;
         self.row(&identifier(toolbox.label(table)), table, true, parameters);
-        let fields: Vec<String> = toolbox.brief_fields(table).iter().map(|name| format!("`{name}`")).collect();
+        let fields: Vec<String> =
+            toolbox.brief_fields(table).iter().map(|name| format!("`{name}`")).collect();
         format!(
             "{give} the short card of one {noun} by {label}: {} and nothing else, in particular no id. Mistakes give \
              `error`.",
@@ -280,14 +281,16 @@ impl Writer<'_> {
     fn convert(&self, tool: Tool, parameters: &mut Parameters) -> String {
         let Tool::Convert { dimension } = tool else { return String::new() };
         let toolbox = self.toolbox;
-        parameters.required(self.word(Word::Value), json!({"type": "number", "description": "What to convert."}));
+        parameters
+            .required(self.word(Word::Value), json!({"type": "number", "description": "What to convert."}));
         let units: Vec<String> =
             family(dimension).iter().map(|unit| format!("`{}` ({})", unit.symbol, unit.en)).collect();
         for (slot, description) in [
             (Slot::FromUnit, format!("Unit that it has: {}.", units.join(", "))),
             (Slot::ToUnit, "Unit that is wanted, one of the same.".to_owned()),
         ] {
-            let schema = json!({"type": "string", "enum": toolbox.choices(tool, slot), "description": description});
+            let schema =
+                json!({"type": "string", "enum": toolbox.choices(tool, slot), "description": description});
             parameters.required(&toolbox.parameter(tool, slot), schema);
         }
         format!(

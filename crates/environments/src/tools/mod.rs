@@ -19,11 +19,11 @@ use serde_json::{Map, Value as Json, json};
 
 /// Words that Python keeps for itself, or that tool code uses.
 const RESERVED: &[&str] = &[
-    "and", "as", "assert", "async", "await", "break", "class", "continue", "data", "def", "del", "elif", "else",
-    "except", "finally", "for", "from", "global", "if", "import", "in", "is", "lambda", "least", "len", "list", "match",
-    "math", "max", "min", "nonlocal", "not", "number", "or", "page", "parents", "pass", "raise", "ranked", "re",
-    "result", "return", "round", "row", "rows", "state", "str", "sum", "try", "values", "wanted", "while", "with",
-    "yield",
+    "and", "as", "assert", "async", "await", "break", "class", "continue", "data", "def", "del", "elif",
+    "else", "except", "finally", "for", "from", "global", "if", "import", "in", "is", "lambda", "least",
+    "len", "list", "match", "math", "max", "min", "nonlocal", "not", "number", "or", "page", "parents",
+    "pass", "raise", "ranked", "re", "result", "return", "round", "row", "rows", "state", "str", "sum",
+    "try", "values", "wanted", "while", "with", "yield",
 ];
 
 /// Whether a column's name can be (part of) the parameter of a Python function.
@@ -33,12 +33,15 @@ pub(crate) fn is_parameter(name: &str) -> bool {
         && !RESERVED.contains(&name)
 }
 
+/// What stands for words that have no letter of ASCII.
+const NAMELESS: &str = "record";
+
 /// A name that Python and the tool format accept.
 pub(crate) fn identifier(words: &str) -> String {
     let name: String =
         words.to_lowercase().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
     let name = name.trim_matches('_').to_owned();
-    let name = if name.is_empty() { "record".to_owned() } else { name };
+    let name = if name.is_empty() { NAMELESS.to_owned() } else { name };
     if is_parameter(&name) { name } else { format!("the_{name}").trim_end_matches('_').to_owned() }
 }
 
@@ -94,17 +97,33 @@ impl<'a> Toolbox<'a> {
         plain(&self.table(table).noun.singular)
     }
 
+    /// The noun in a tool's name; a table whose noun has no letter of ASCII goes by its number.
+    fn noun_identifier(&self, table: usize) -> String {
+        match identifier(&self.table(table).noun.singular) {
+            none if none == NAMELESS => format!("{NAMELESS}_{}", table + 1),
+            noun => noun,
+        }
+    }
+
     fn nouns(&self, table: usize) -> String {
         plain(&self.table(table).noun.plural)
     }
 
     /// Name of a tool.
     pub(crate) fn name(&self, tool: Tool) -> String {
-        let noun = |table: usize| identifier(&self.table(table).noun.singular);
-        let nouns = |table: usize| identifier(&self.table(table).noun.plural);
+        let noun = |table: usize| self.noun_identifier(table);
+        let nouns = |table: usize| match identifier(&self.table(table).noun.plural) {
+            none if none == NAMELESS => format!("{}_all", self.noun_identifier(table)),
+            nouns => nouns,
+        };
         let of = |verb: Word, table: usize, of: &Option<crate::lower::Of>| match of {
             // Two links may lead to one parent; the child's name for it tells them apart.
-            Some(of) => format!("{}_{}_of_{}", self.word(verb), nouns(table), identifier(&self.group.links[of.link].role)),
+            Some(of) => format!(
+                "{}_{}_of_{}",
+                self.word(verb),
+                nouns(table),
+                identifier(&self.group.links[of.link].role)
+            ),
             None => format!("{}_{}", self.word(verb), nouns(table)),
         };
         let mut name = match tool {
@@ -121,7 +140,9 @@ impl<'a> Toolbox<'a> {
             Tool::Convert { dimension } => format!("{}_{}", self.word(Word::ConvertVerb), dimension.word()),
             Tool::Calculate => self.word(Word::CalculateName).to_owned(),
             Tool::Days => self.word(Word::DaysName).to_owned(),
-            Tool::Desk(tool) => self.counter().map(|counter| counter.name(tool).to_owned()).unwrap_or_default(),
+            Tool::Desk(tool) => {
+                self.counter().map(|counter| counter.name(tool).to_owned()).unwrap_or_default()
+            }
         };
         name.truncate(64);
         name
@@ -131,7 +152,7 @@ impl<'a> Toolbox<'a> {
         match offer {
             Offer::Full(tool) => self.name(tool),
             Offer::Brief { table } => {
-                let noun = identifier(&self.table(table).noun.singular);
+                let noun = self.noun_identifier(table);
                 format!("{}_{noun}{}", self.word(Word::BriefVerb), self.word(Word::BriefSuffix))
             }
         }
@@ -180,13 +201,17 @@ impl<'a> Toolbox<'a> {
     /// Parameter that takes the row.
     fn subject(&self, tool: Tool) -> String {
         match tool {
-            Tool::Get { table } => format!("{}_id", identifier(&self.table(table).noun.singular)),
-            Tool::List { of: Some(of), .. } | Tool::Count { of: Some(of), .. } | Tool::Summary { of: Some(of), .. } => {
+            Tool::Get { table } => format!("{}_id", self.noun_identifier(table)),
+            Tool::List { of: Some(of), .. }
+            | Tool::Count { of: Some(of), .. }
+            | Tool::Summary { of: Some(of), .. } => {
                 let role = identifier(&self.group.links[of.link].role);
                 if of.by_name { role } else { format!("{role}_id") }
             }
             Tool::Find { table } | Tool::Search { table } => identifier(self.label(table)),
-            Tool::List { of: None, .. } | Tool::Count { of: None, .. } | Tool::Summary { of: None, .. } => String::new(),
+            Tool::List { of: None, .. } | Tool::Count { of: None, .. } | Tool::Summary { of: None, .. } => {
+                String::new()
+            }
             Tool::Convert { .. } | Tool::Calculate | Tool::Days | Tool::Desk(_) => String::new(),
         }
     }
@@ -282,7 +307,9 @@ impl<'a> Toolbox<'a> {
                 all
             }
             (Slot::Metric, Tool::Summary { table, .. }) => names(&self.metrics(table), table),
-            (Slot::Order, _) => [Word::Ascending, Word::Descending].map(|word| json!(self.word(word))).to_vec(),
+            (Slot::Order, _) => {
+                [Word::Ascending, Word::Descending].map(|word| json!(self.word(word))).to_vec()
+            }
             (Slot::Statistic, _) => {
                 [self.word(Word::Count), "sum", self.word(Word::Mean), "min", "max"].map(Json::from).to_vec()
             }
@@ -290,9 +317,10 @@ impl<'a> Toolbox<'a> {
             (Slot::FromUnit | Slot::ToUnit, Tool::Convert { dimension }) => {
                 crate::question::units::family(dimension).iter().map(|unit| json!(unit.symbol)).collect()
             }
-            (Slot::Is(column), Tool::List { table, .. } | Tool::Count { table, .. } | Tool::Summary { table, .. }) => {
-                self.categories(table, column)
-            }
+            (
+                Slot::Is(column),
+                Tool::List { table, .. } | Tool::Count { table, .. } | Tool::Summary { table, .. },
+            ) => self.categories(table, column),
             _ => Vec::new(),
         }
     }
@@ -300,8 +328,12 @@ impl<'a> Toolbox<'a> {
     /// Values of a category in the world, sorted; none for a flag.
     fn categories(&self, table: usize, column: usize) -> Vec<Json> {
         let cells = &self.column(table, column).cells;
-        let mut kinds: Vec<&str> =
-            self.part(table).into_iter().flat_map(|part| part.rows.keys()).filter_map(|row| cells[*row].text()).collect();
+        let mut kinds: Vec<&str> = self
+            .part(table)
+            .into_iter()
+            .flat_map(|part| part.rows.keys())
+            .filter_map(|row| cells[*row].text())
+            .collect();
         kinds.sort_unstable();
         kinds.dedup();
         kinds.into_iter().map(Json::from).collect()
@@ -310,7 +342,9 @@ impl<'a> Toolbox<'a> {
     /// Columns of numbers.
     fn metrics(&self, table: usize) -> Vec<usize> {
         let number = |at: &usize| matches!(self.column(table, *at).kind, Kind::Integer | Kind::Real);
-        self.part(table).map(|part| part.sortable.iter().copied().filter(number).collect()).unwrap_or_default()
+        self.part(table)
+            .map(|part| part.sortable.iter().copied().filter(number).collect())
+            .unwrap_or_default()
     }
 
     /// Fields of a record besides the id, with a word on each.
@@ -373,7 +407,12 @@ impl<'a> Toolbox<'a> {
             return counter.arena_tool(tool);
         }
         let doc = docs::document(self, offer)?;
-        Ok(ArenaTool { doc, code: source::of(self, offer), entry: self.offer_name(offer), class: IsolationClass::Shared })
+        Ok(ArenaTool {
+            doc,
+            code: source::of(self, offer),
+            entry: self.offer_name(offer),
+            class: IsolationClass::Shared,
+        })
     }
 }
 

@@ -10,7 +10,9 @@ pub(super) fn of(toolbox: &Toolbox, offer: Offer) -> String {
     let name = toolbox.offer_name(offer);
     match offer {
         Offer::Full(Tool::Search { table }) => search(toolbox, table, &name),
-        Offer::Full(tool @ (Tool::Find { table } | Tool::Get { table })) => record(toolbox, tool, table, &name),
+        Offer::Full(tool @ (Tool::Find { table } | Tool::Get { table })) => {
+            record(toolbox, tool, table, &name)
+        }
         Offer::Brief { table } => brief(toolbox, table, &name),
         Offer::Full(
             tool @ (Tool::List { table, of } | Tool::Count { table, of } | Tool::Summary { table, of }),
@@ -80,7 +82,10 @@ fn record(toolbox: &Toolbox, tool: Tool, table: usize, name: &str) -> String {
     let subject = toolbox.parameter(tool, Slot::Subject);
     let noun = toolbox.noun(table);
     fill(
-        &fill(if by_name { code::FIND } else { code::GET }, &[("property_parameter", &parameter), ("answer", &answer)]),
+        &fill(
+            if by_name { code::FIND } else { code::GET },
+            &[("property_parameter", &parameter), ("answer", &answer)],
+        ),
         &[
             ("name", name),
             ("subject", &subject),
@@ -125,8 +130,10 @@ fn rows(toolbox: &Toolbox, tool: Tool, (table, of): (usize, Option<Of>), name: &
         ));
         parameters.push(format!("{parameter}=None"));
     }
-    for (slot, sign, column) in
-        part.ranges.iter().flat_map(|column| [(Slot::Min(*column), ">=", column), (Slot::Max(*column), "<=", column)])
+    for (slot, sign, column) in part
+        .ranges
+        .iter()
+        .flat_map(|column| [(Slot::Min(*column), ">=", column), (Slot::Max(*column), "<=", column)])
     {
         let parameter = toolbox.parameter(tool, slot);
         let source = toolbox.column(table, *column);

@@ -1,18 +1,19 @@
 //! What every drawn arena must be, before any gate looks at it.
 
 use super::shipped;
-use astra_environments::{Candidate, GenerateOptions, TableGroup, generate};
+use astra_environments::{Candidate, GenerateOptions, Language, TableGroup, generate};
 use astra_protocol::{ArenaSpec, ContentId, GoalKind, Topology, Value, topology_of};
 use std::collections::{BTreeMap, BTreeSet};
 
 type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error>>;
 
+/// The first `count` candidates; at least four of five indices must give one.
 fn drawn(group: &str, seed: u64, count: usize) -> Result<Vec<Candidate>> {
     let group = TableGroup::read(&shipped(group))?;
     let options = GenerateOptions { seed, ..GenerateOptions::default() };
-    // Dropping a discarded index here would hide that drawing fails: every one of these must be found.
-    let all: std::result::Result<Vec<_>, _> = generate(&group, &options)?.take(count).collect();
-    Ok(all?)
+    let found: Vec<Candidate> =
+        generate(&group, &options)?.take(count + count / 4).flatten().take(count).collect();
+    if found.len() < count { Err(format!("only {} of {count}", found.len()).into()) } else { Ok(found) }
 }
 
 fn bytes(candidates: &[Candidate]) -> Result<Vec<String>> {
@@ -37,24 +38,62 @@ fn a_candidate_depends_on_its_index_only() {
     let generator =
         astra_environments::Generator::new(&group, GenerateOptions { seed: 5, ..GenerateOptions::default() })
             .unwrap();
-    let forward: Vec<_> = (0..12).map(|index| generator.candidate(index).unwrap()).collect();
-    let backward: Vec<_> = (0..12).rev().map(|index| generator.candidate(index).unwrap()).collect();
+    let forward: Vec<_> = (0..60).filter_map(|index| generator.candidate(index).ok()).collect();
+    let backward: Vec<_> = (0..60).rev().filter_map(|index| generator.candidate(index).ok()).collect();
     let backward: Vec<_> = backward.into_iter().rev().collect();
     assert_eq!(bytes(&forward).unwrap(), bytes(&backward).unwrap());
 }
 
 #[test]
-fn two_hundred_candidates_hold_every_topology_and_one_to_three_hops() {
-    for group in ["chemistry", "time_zones"] {
-        let mut seen: BTreeMap<Topology, usize> = BTreeMap::new();
-        let mut hops = BTreeSet::new();
-        for candidate in drawn(group, 1, 200).unwrap() {
-            *seen.entry(candidate.spec.topology).or_default() += 1;
+fn four_hundred_candidates_hold_every_topology_up_to_six_hops_both_languages_and_unanswerable_ones() {
+    let mut seen: BTreeMap<Topology, usize> = BTreeMap::new();
+    let (mut hops, mut languages) = (BTreeSet::new(), BTreeMap::new());
+    let mut unanswerable = 0;
+    for candidate in drawn("chemistry", 1, 400).unwrap() {
+        *seen.entry(candidate.spec.topology).or_default() += 1;
+        *languages.entry(candidate.spec.language.clone()).or_insert(0) += 1;
+        if candidate.spec.answerable {
             hops.insert(candidate.spec.hops());
+        } else {
+            unanswerable += 1;
+            assert!(candidate.spec.gold.is_empty() && !candidate.spec.withheld.is_empty());
         }
-        assert_eq!(seen.len(), 4, "{group}: {seen:?}");
-        assert!(seen.values().all(|count| *count >= 20), "{group}: {seen:?}");
-        assert_eq!(hops, BTreeSet::from([1, 2, 3]), "{group}");
+    }
+    assert!(seen.len() == 4 && seen.values().all(|count| *count >= 40), "{seen:?}");
+    assert_eq!(hops, BTreeSet::from([1, 2, 3, 4, 5, 6]));
+    assert!(languages.len() == 2 && languages.values().all(|count| *count >= 120), "{languages:?}");
+    assert!((10..=60).contains(&unanswerable), "{unanswerable}");
+}
+
+#[test]
+fn few_questions_are_the_same_up_to_names() {
+    for group in ["chemistry", "airports"] {
+        let candidates = drawn(group, 12, 600).unwrap();
+        let shapes: BTreeSet<&str> = candidates
+            .iter()
+            .filter_map(|candidate| candidate.spec.provenance.extra["shape"].as_str())
+            .collect();
+        assert!(shapes.len() * 100 >= candidates.len() * 95, "{group}: {} shapes", shapes.len());
+    }
+}
+
+#[test]
+fn what_was_asked_for_is_drawn() {
+    let group = TableGroup::read(&shipped("chemistry")).unwrap();
+    let options = GenerateOptions {
+        topologies: vec![Topology::MultiHop],
+        min_hops: 3,
+        max_hops: 4,
+        languages: vec![Language::Chinese],
+        unanswerable: 0,
+        ..GenerateOptions::default()
+    };
+    let candidates: Vec<_> = generate(&group, &options).unwrap().take(40).flatten().collect();
+    assert!(candidates.len() >= 30);
+    for candidate in candidates {
+        let spec = candidate.spec;
+        assert!((3..=4).contains(&spec.hops()) && spec.language == "zh" && spec.answerable);
+        assert_eq!(spec.topology, Topology::MultiHop);
     }
 }
 
@@ -69,7 +108,9 @@ fn specs_are_consistent_and_carry_their_closed_data() {
             .iter()
             .map(|goal| (goal.id.as_str(), goal.depends_on.iter().map(String::as_str).collect()))
             .collect();
-        assert_eq!(topology_of(&nodes).map(|(topology, _)| topology), Some(candidate.spec.topology));
+        if candidate.spec.answerable {
+            assert_eq!(topology_of(&nodes).map(|(topology, _)| topology), Some(candidate.spec.topology));
+        }
         let hashes: Vec<ContentId> = candidate.data.iter().map(|bytes| ContentId::of_bytes(bytes)).collect();
         assert_eq!(hashes, candidate.spec.data.iter().map(|file| file.blake3.clone()).collect::<Vec<_>>());
         assert!(candidate.data.iter().map(Vec::len).sum::<usize>() <= 256 * 1024);
@@ -78,7 +119,7 @@ fn specs_are_consistent_and_carry_their_closed_data() {
             Some(true)
         );
         assert!(
-            candidate.spec.tools.iter().map(|tool| tool.code.len()).sum::<usize>() <= 3072,
+            candidate.spec.tools.iter().map(|tool| tool.code.len()).sum::<usize>() <= 16 * 1024,
             "code stays small"
         );
     }
@@ -97,28 +138,35 @@ fn prompts_hold_no_id_and_no_value_to_be_found() {
             }
         }
         for goal in &candidate.spec.goals {
-            let GoalKind::Returns { value, .. } = &goal.kind else { panic!("not a returns goal") };
-            let least = if matches!(value, Value::Number { .. }) { 3 } else { 6 };
-            let long = value.to_json().to_string().len() >= least;
+            let GoalKind::Returns { value, .. } = &goal.kind else { continue };
+            let digits = value.to_json().to_string().chars().filter(char::is_ascii_digit).count();
+            let long = if matches!(value, Value::Number { .. }) {
+                digits >= 3
+            } else {
+                value.to_json().to_string().len() >= 6
+            };
             assert!(!(long && value.mentioned_in(&prompt)), "{value:?} stands in: {prompt}");
         }
     }
 }
 
 #[test]
-fn ids_differ_between_arenas_of_the_same_row() {
-    let mut ids: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    for candidate in drawn("chemistry", 4, 60).unwrap() {
+fn a_batch_shares_its_data_and_the_next_has_other_ids() {
+    let candidates = drawn("chemistry", 4, 120).unwrap();
+    let mut ids: BTreeMap<u64, BTreeSet<String>> = BTreeMap::new();
+    for candidate in &candidates {
         for bytes in &candidate.data {
             let rows: Vec<serde_json::Map<String, serde_json::Value>> =
                 serde_json::from_slice(bytes).unwrap();
-            for row in rows.iter().filter(|row| row.get("name").is_some_and(|name| name == "Noble gases")) {
-                let fresh = ids.entry("Noble gases".into()).or_default().insert(row["id"].to_string());
-                assert!(fresh, "an id came twice: {}", row["id"]);
-            }
+            let of_batch = ids.entry(candidate.index / 16).or_default();
+            of_batch.extend(rows.iter().map(|row| row["id"].to_string()));
         }
     }
-    assert!(ids["Noble gases"].len() > 3);
+    let batches: Vec<&BTreeSet<String>> = ids.values().collect();
+    assert!(batches.len() > 3 && batches.windows(2).all(|pair| pair[0].is_disjoint(pair[1])));
+    let files: BTreeSet<&ContentId> =
+        candidates.iter().flat_map(|candidate| candidate.spec.data.iter().map(|file| &file.blake3)).collect();
+    assert!(files.len() <= batches.len() * 6);
 }
 
 #[test]
@@ -140,22 +188,23 @@ fn tools_are_written_once_per_dialect_and_vary_between_arenas() {
 }
 
 #[test]
-fn branches_of_one_shape_share_their_tools() {
-    for candidate in drawn("chemistry", 9, 100).unwrap() {
-        let parallel =
-            matches!(candidate.spec.topology, Topology::ParallelSingleHop | Topology::ParallelMultiHop);
-        let calls = candidate.spec.gold.len();
-        assert_eq!(candidate.spec.tools.len(), if parallel { calls / 2 } else { calls });
-    }
+fn homogeneous_calls_share_one_tool() {
+    let candidates = drawn("chemistry", 9, 200).unwrap();
+    let shared = candidates.iter().filter(|candidate| {
+        let tools: BTreeSet<&str> = candidate.spec.gold.iter().map(|call| call.tool.as_str()).collect();
+        tools.len() < candidate.spec.gold.len()
+    });
+    assert!(shared.count() >= 60);
 }
 
 #[test]
 fn requests_read_as_one_wish() {
-    let candidates = drawn("chemistry", 11, 12).unwrap();
-    let said: Vec<String> = candidates
-        .iter()
-        .map(|candidate| format!("{}: {}", candidate.spec.topology, candidate.spec.prompt_text()))
-        .collect();
+    let mut said = Vec::new();
+    for group in ["chemistry", "airports", "chinese_calendar"] {
+        for candidate in drawn(group, 11, 12).unwrap() {
+            said.push(format!("{}: {}", candidate.spec.topology, candidate.spec.prompt_text()));
+        }
+    }
     insta::assert_snapshot!(said.join("\n"));
 }
 
@@ -173,5 +222,5 @@ fn a_small_world_is_enough() {
     std::fs::write(folder.path().join("counties.csv"), counties).unwrap();
     let group = TableGroup::read(folder.path()).unwrap();
     let found = generate(&group, &GenerateOptions::default()).unwrap().take(50).flatten().count();
-    assert!(found >= 40, "{found}");
+    assert!(found >= 25, "{found}");
 }

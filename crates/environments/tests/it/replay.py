@@ -1,14 +1,13 @@
 """Replays the gold calls of candidates (JSON lines on stdin) in plain CPython and prints what went wrong.
 
-A stand-in for the sandbox, so that tool code is checked without it: every goal's value must stand at its path, every
-recorded alternative of an argument must mostly lead elsewhere, and careless calls must return an error or nothing.
+A stand-in for the sandbox, so that tool code is checked without it: every goal's value must stand at its path, and some
+argument of every call must decide it. Stateful arenas and those without gold calls are the gates' business.
 """
 
 import json
 import sys
 import types
 
-CARELESS = ["", "*", "%", ".*", "a", "all", "example", "0", "?", "x" * 10_000]
 data_files = {}
 facade = types.ModuleType("astra")
 facade.data = lambda name: data_files[name]
@@ -22,6 +21,15 @@ def at(result, pointer):
         except (KeyError, IndexError, TypeError):
             return None
     return result
+
+
+def plain(value):
+    """The JSON that a typed value stands for."""
+    if value["type"] in ("list", "set"):
+        return [plain(item) for item in value["items"]]
+    if value["type"] == "record":
+        return {name: plain(field) for name, field in value["fields"].items()}
+    return value["value"]
 
 
 def functions(spec):
@@ -52,8 +60,8 @@ def check(line):
     for goal in spec["goals"]:
         kind = goal["kind"]
         value = at(results[kind["gold"]], kind["path"])
-        if value != kind["value"]["value"]:
-            yield f"{goal['id']}: {value!r} is not {kind['value']['value']!r}"
+        if value != plain(kind["value"]):
+            yield f"{goal['id']}: {value!r} is not {plain(kind['value'])!r}"
         tool = tools[kind["tool"]]
         changed = {}
         for name, others in spec["evidence"]["alternatives"][kind["gold"]].items():
@@ -61,10 +69,6 @@ def check(line):
             changed[name] = sum(outcomes) / len(outcomes)
         if max(changed.values()) < 0.75:
             yield f"{goal['id']}: no argument decides it: {changed}"
-        for careless in CARELESS:
-            result = tool(**{name: careless for name in resolved[kind["gold"]]})
-            if at(result, kind["path"]) not in (None, 0):
-                yield f"{goal['id']}: {careless!r} returns {result!r}"
     if json.dumps(data_files) != before:
         yield "a tool changed the data"
 

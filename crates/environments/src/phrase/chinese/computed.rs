@@ -4,6 +4,7 @@
 //! nobody speaks of the number of these divided by the number of those.
 
 use super::rows::Teller;
+use super::several::{Branches, glued};
 use super::value::Wanted;
 use super::words;
 use crate::question::{Operation, Rows, Scalar};
@@ -159,5 +160,48 @@ impl Teller<'_, '_> {
         };
         let question = self.choose(turns);
         vec![sides, self.question(&question)]
+    }
+
+    /// Two values of one shape that a tool combines: 同位素Au-198的质量是Ag-107的多少倍.
+    pub(super) fn combined(&mut self, operation: Operation, a: &Scalar, b: &Scalar) -> Option<String> {
+        let of = [a.clone(), b.clone()];
+        let branches = self.branches(&of).filter(|branches| !branches.measure.contains('其'))?;
+        let whole = Scalar::Computed { operation, a: Box::new(a.clone()), b: Box::new(b.clone()) };
+        let unit = self.unit_of(&whole);
+        let much = words::much(unit.as_deref());
+        let Branches { lead, topic, measure, names, table, .. } = &branches;
+        let both = glued(topic, measure);
+        let noun = words::noun(self.table(*table));
+        let (first, second) = match names.as_slice() {
+            [first, second, ..] if lead.is_empty() => (format!("{noun}{first}"), second.clone()),
+            _ => ("前者".to_owned(), "后者".to_owned()),
+        };
+        let one = glued(&first, measure);
+        let turns = match operation {
+            Operation::Difference => vec![
+                format!("{both}相差{much}"),
+                format!("{both}之间差{much}"),
+                format!("{one}和{second}的相比，差了{much}"),
+            ],
+            Operation::Days => vec![
+                format!("{both}相隔多少天"),
+                format!("{both}之间隔了多少天"),
+                format!("{one}和{second}的相差多少天"),
+            ],
+            Operation::Ratio => vec![
+                format!("{one}是{second}的多少倍"),
+                format!("论{measure}，{first}是{second}的多少倍"),
+                format!("{one}相当于{second}的多少倍"),
+                format!("用{one}除以{second}的，得数是多少"),
+            ],
+            Operation::Percent => vec![
+                format!("{one}是{second}的百分之多少"),
+                format!("论{measure}，{first}是{second}的百分之多少"),
+                format!("{one}相当于{second}的百分之几"),
+                format!("若以{second}的为100%，{one}是百分之多少"),
+            ],
+        };
+        let question = self.choose(turns);
+        Some(format!("{lead}{}", self.question(&question)))
     }
 }

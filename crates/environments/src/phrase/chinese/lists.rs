@@ -32,7 +32,7 @@ impl Teller<'_, '_> {
         let nouns: Vec<String> = fields
             .iter()
             .map(|(of, column)| {
-                words::column_noun(self.column(of.table(&self.group.links), *column)).to_owned()
+                words::column_noun(self.column(of.table(&self.group.links), *column)).into_owned()
             })
             .collect();
         let asks: Vec<String> = of.iter().map(|scalar| self.asks(scalar)).collect();
@@ -135,7 +135,7 @@ impl Teller<'_, '_> {
             turns.push(format!("{}{recorded}了哪些", scope.place));
         } else {
             turns.push(format!("{}里，{}的有哪些", scope.place, scope.clauses.join("、")));
-            turns.push(format!("{}中，哪些{}", scope.place, scope.clauses.join("且")));
+            turns.push(format!("{}中，哪些{}", scope.place, scope.predicates.join("且")));
         }
         if self.pick(10) < 6 {
             let question = self.choose(turns);

@@ -9,6 +9,7 @@
 
 mod asking;
 mod computed;
+mod conditions;
 mod frame;
 mod lists;
 mod rows;
@@ -240,8 +241,7 @@ impl<'a> Chinese<'a> {
     }
 
     fn plain(&self) -> Teller<'a, 'static> {
-        let style = Style { register: Register::Plain, ..self.style };
-        Teller { group: self.group, style, voice: Voice::Plain, introduced: Vec::new() }
+        Teller { group: self.group, style: Style::PLAIN, voice: Voice::Plain, introduced: Vec::new() }
     }
 }
 

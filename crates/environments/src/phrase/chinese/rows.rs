@@ -5,11 +5,12 @@
 //! said by verbs (所属, 属于, 以…为…) where a clause follows. Rows that a sentence before has introduced are called by
 //! what they were introduced as. Which sentence that is, and how deep a phrase may get, is decided elsewhere.
 
+use super::conditions;
 use super::words::{self, Relation, Scale};
 use super::{LinkTurn, PlaceTurn, Style};
 use crate::draw::Draw;
-use crate::question::{Bound, Condition, Entity, Rows, Scalar, Test};
-use crate::tables::{Column, Kind, Table, TableGroup};
+use crate::question::{Entity, Rows, Scalar, Test};
+use crate::tables::{Column, Table, TableGroup};
 
 /// Where a choice between turns of phrase comes from.
 pub(super) enum Voice<'d> {
@@ -32,15 +33,40 @@ pub(super) struct Teller<'a, 'd> {
 pub(super) struct Scope {
     /// 元素Gold的放射性同位素
     pub(super) place: String,
-    /// 质量不低于190 Da
+    /// 质量不低于190 Da, 已取消: what stands before 的.
     pub(super) clauses: Vec<String>,
+    /// 质量不低于190 Da, 是已取消的: what stands after 哪些.
+    pub(super) predicates: Vec<String>,
+}
+
+/// Something that is said of rows.
+enum Clause {
+    /// 质量不低于190 Da
+    Measure(String),
+    /// 已取消: a verb phrase that needs 是…的 where no noun follows.
+    Flag(String),
+}
+
+impl Clause {
+    fn before_noun(&self) -> &str {
+        match self {
+            Self::Measure(words) | Self::Flag(words) => words,
+        }
+    }
+
+    fn alone(&self) -> String {
+        match self {
+            Self::Measure(words) => words.clone(),
+            Self::Flag(words) => format!("是{words}的"),
+        }
+    }
 }
 
 /// What stands before the noun of some rows.
 struct Modifiers {
     /// Tied to a row by 的 or 属于.
     owner: Option<Owner>,
-    clauses: Vec<String>,
+    clauses: Vec<Clause>,
     /// 放射性
     attribute: String,
 }
@@ -50,6 +76,8 @@ struct Owner {
     base: String,
     /// 属于元素Gold, as a clause.
     clause: String,
+    /// The same after 既: 以首都机场为始发机场, for 始发机场为… has a subject of its own.
+    active: String,
     /// Whether 元素Gold的同位素 says the link.
     plain: bool,
 }
@@ -174,14 +202,15 @@ impl<'a> Teller<'a, '_> {
     pub(super) fn superlative(&mut self, table: usize, by: usize, largest: bool, rank: usize) -> String {
         let column = self.column(table, by);
         let own = if largest { &column.say.most_zh } else { &column.say.least_zh };
-        if let Some(word) = own.as_deref().map(|word| word.trim_end_matches('的'))
+        // 第二靠东 is no Chinese; 第二重 and 沸点第二高 are.
+        if let Some(word) = own.as_deref().map(|word| words::tight(word.trim_end_matches('的')))
             && self.style.own_superlatives
-            && (rank == 1 || word.starts_with('最'))
+            && (rank == 1 || (word.contains('最') && !word.contains("最靠")))
         {
             return if rank == 1 {
-                word.to_owned()
+                word.into_owned()
             } else {
-                format!("第{}{}", words::numeral(rank), word.trim_start_matches('最'))
+                word.replacen('最', &format!("第{}", words::numeral(rank)), 1)
             };
         }
         let adjective = words::scale(column).word(largest);
@@ -207,20 +236,23 @@ impl<'a> Teller<'a, '_> {
                 if attribute.is_empty() && words::is_attribute(&word) {
                     attribute = word;
                 } else {
-                    clauses.push(word);
+                    clauses.push(Clause::Flag(word.trim_end_matches('的').to_owned()));
                 }
                 continue;
             }
             let partner = rows.conditions.iter().enumerate().skip(at + 1).find(|(_, other)| {
-                other.column == condition.column && range(&condition.test, &other.test).is_some()
+                other.column == condition.column && conditions::range(&condition.test, &other.test).is_some()
             });
-            if let Some((other, ends)) =
-                partner.and_then(|(place, other)| Some((place, range(&condition.test, &other.test)?)))
+            if let Some((other, ends)) = partner
+                .and_then(|(place, other)| Some((place, conditions::range(&condition.test, &other.test)?)))
             {
                 done.push(other);
-                clauses.push(self.between(column, ends.0, ends.1));
+                clauses.push(Clause::Measure(self.between(column, ends.0, ends.1)));
             } else {
-                clauses.push(self.clause(rows.table, condition));
+                clauses.push(match conditions::attributive(column, &condition.test) {
+                    Some(flag) => Clause::Flag(flag),
+                    None => Clause::Measure(self.clause(rows.table, condition)),
+                });
             }
         }
         Modifiers { owner, clauses, attribute }
@@ -233,10 +265,14 @@ impl<'a> Teller<'a, '_> {
                 let clause = match verb {
                     "属" => format!("属于{base}"),
                     "在" => format!("位于{base}"),
-                    "" => format!("{noun}为{}", self.bare(entity, &base)),
+                    // 客户为张伟, but 属于该客户.
+                    "" => {
+                        let bare = self.bare(entity, &base);
+                        if bare.contains(noun) { format!("属于{base}") } else { format!("{noun}为{bare}") }
+                    }
                     _ => format!("所{verb}{noun}为{base}"),
                 };
-                Owner { base, clause, plain: true }
+                Owner { base, active: clause.clone(), clause, plain: true }
             }
             Relation::Role(role) => {
                 let bare = self.bare(entity, &base);
@@ -246,7 +282,7 @@ impl<'a> Teller<'a, '_> {
                     1 if bare.chars().count() > 1 => format!("{role}是{bare}"),
                     _ => format!("以{bare}为{role}"),
                 };
-                Owner { base, clause, plain: false }
+                Owner { base, clause, active: format!("以{bare}为{role}"), plain: false }
             }
         }
     }
@@ -280,7 +316,7 @@ impl<'a> Teller<'a, '_> {
             Some(owner) if !topical => all.push(owner.clause),
             Some(_) | None => {}
         }
-        all.extend(clauses);
+        all.extend(clauses.iter().map(|clause| clause.before_noun().to_owned()));
         match (all.is_empty(), topical, attribute.is_empty()) {
             (true, false, true) => format!("所有{noun}"),
             (true, _, _) => noun,
@@ -297,126 +333,25 @@ impl<'a> Teller<'a, '_> {
             Some(owner) if owner.plain => genitive(&owner.base, &noun),
             Some(owner) => format!("{}的{noun}", owner.clause),
         };
-        Scope { place, clauses }
+        let predicates = clauses.iter().map(Clause::alone).collect();
+        let clauses = clauses.iter().map(|clause| clause.before_noun().to_owned()).collect();
+        Scope { place, clauses, predicates }
     }
 
     /// What is true of each of the rows, after 是 or 既: 属于元素Gold, 宇称为正, 是放射性同位素.
     pub(super) fn predicate(&mut self, rows: &Rows) -> String {
         let Modifiers { owner, clauses, attribute } = self.modifiers(rows);
         let noun = words::noun(self.table(rows.table));
-        let owned = owner.map(|owner| owner.clause);
+        let owned = owner.map(|owner| owner.active);
         let mut all: Vec<String> = Vec::new();
-        if attribute.is_empty() {
-            all.extend(owned);
-            all.extend(clauses);
-        } else {
+        if !attribute.is_empty() {
             all.push(format!("是{attribute}{noun}"));
-            all.extend(owned);
-            all.extend(clauses);
         }
+        all.extend(owned);
+        all.extend(clauses.iter().map(Clause::alone));
         match all.len() {
             0 => format!("是{noun}"),
             _ => all.join("且"),
-        }
-    }
-
-    /// 质量不低于190 Da
-    fn clause(&mut self, table: usize, condition: &Condition) -> String {
-        let column = self.column(table, condition.column);
-        let noun = words::column_noun(column);
-        match &condition.test {
-            Test::Is(cell) => {
-                let value = self.said(column, cell);
-                format!("{noun}为{value}")
-            }
-            Test::AtLeast(Bound::Said(cell)) => {
-                let value = self.said(column, cell);
-                self.bounded(column, &value, Side::Least)
-            }
-            Test::AtMost(Bound::Said(cell)) => {
-                let value = self.said(column, cell);
-                self.bounded(column, &value, Side::Most)
-            }
-            Test::AtLeast(Bound::Found(scalar)) => {
-                let other = self.standard(table, condition.column, scalar);
-                self.compared(column, &other, Side::Least)
-            }
-            Test::AtMost(Bound::Found(scalar)) => {
-                let other = self.standard(table, condition.column, scalar);
-                self.compared(column, &other, Side::Most)
-            }
-        }
-    }
-
-    fn said(&self, column: &Column, cell: &crate::tables::Cell) -> String {
-        words::value(column, cell, self.style.spelled_units, self.style.written_dates)
-    }
-
-    /// A bound that the user says. All turns include the bound itself.
-    fn bounded(&mut self, column: &Column, value: &str, side: Side) -> String {
-        let noun = words::column_noun(column);
-        let turns: [&str; 4] = if column.kind == Kind::Date {
-            match side {
-                Side::Least => ["不早于{}", "在{}或之后", "在{}当天或之后", "在{}或更晚"],
-                Side::Most => ["不晚于{}", "在{}或之前", "在{}当天或之前", "在{}或更早"],
-            }
-        } else if words::is_year(column) {
-            match side {
-                Side::Least => ["不早于{}", "在{}或之后", "在{}及以后", "为{}或更晚"],
-                Side::Most => ["不晚于{}", "在{}或之前", "在{}及以前", "为{}或更早"],
-            }
-        } else {
-            match side {
-                Side::Least => ["不低于{}", "至少为{}", "达到或超过{}", "大于或等于{}"],
-                Side::Most => ["不超过{}", "至多为{}", "不高于{}", "小于或等于{}"],
-            }
-        };
-        let turn = turns[self.pick(turns.len())];
-        // 质量不大于…, 数量不多于…: the adjective of the column, where 高 and 低 would be odd.
-        let scale = words::scale(column);
-        let turn = turn.replace("不低于", &format!("不{}于", scale.word(false)));
-        let turn = turn.replace("不高于", &format!("不{}于", scale.word(true)));
-        format!("{noun}{}", turn.replace("{}", value))
-    }
-
-    fn between(&mut self, column: &Column, low: &crate::tables::Cell, high: &crate::tables::Cell) -> String {
-        let noun = words::column_noun(column);
-        let (low, high) = (self.said(column, low), self.said(column, high));
-        match self.pick(3) {
-            0 => format!("{noun}在{low}到{high}之间（含两端）"),
-            1 => format!("{noun}介于{low}和{high}之间（两端都算）"),
-            _ => format!("{noun}从{low}到{high}（含首尾）"),
-        }
-    }
-
-    /// What a value is held against: the row alone where the same column is meant.
-    fn standard(&mut self, table: usize, column: usize, scalar: &Scalar) -> String {
-        if let Scalar::Field { of, column: other } = scalar {
-            let there = of.table(&self.group.links);
-            let same = (there, *other) == (table, column);
-            let name = words::column_noun(self.column(there, *other));
-            let entity = self.entity(of);
-            if same && !entity.is_empty() {
-                return entity;
-            }
-            return if entity.is_empty() { format!("其{name}") } else { genitive(&entity, name) };
-        }
-        self.value(scalar)
-    }
-
-    fn compared(&mut self, column: &Column, other: &str, side: Side) -> String {
-        let noun = words::column_noun(column);
-        let scale = words::scale(column);
-        let (big, small) = (scale.word(true), scale.word(false));
-        match (side, self.pick(4)) {
-            (Side::Least, 0) => format!("{noun}不{small}于{other}"),
-            (Side::Least, 1) => format!("{noun}不比{other}{small}"),
-            (Side::Least, 2) => format!("{noun}至少和{other}一样{big}"),
-            (Side::Least, _) => format!("{noun}与{other}相同或更{big}"),
-            (Side::Most, 0) => format!("{noun}不{big}于{other}"),
-            (Side::Most, 1) => format!("{noun}不比{other}{big}"),
-            (Side::Most, 2) => format!("{noun}至多和{other}一样{big}"),
-            (Side::Most, _) => format!("{noun}与{other}相同或更{small}"),
         }
     }
 
@@ -433,22 +368,6 @@ impl<'a> Teller<'a, '_> {
             Scalar::Computed { operation: crate::question::Operation::Days, .. } => Scale::LENGTH,
             Scalar::Name { .. } | Scalar::Computed { .. } => Scale::SIZE,
         }
-    }
-}
-
-/// Which side of a bound is meant.
-#[derive(Clone, Copy)]
-enum Side {
-    Least,
-    Most,
-}
-
-/// The ends of a range that two tests make, if they make one of said values.
-fn range<'t>(a: &'t Test, b: &'t Test) -> Option<(&'t crate::tables::Cell, &'t crate::tables::Cell)> {
-    match (a, b) {
-        (Test::AtLeast(Bound::Said(low)), Test::AtMost(Bound::Said(high)))
-        | (Test::AtMost(Bound::Said(high)), Test::AtLeast(Bound::Said(low))) => Some((low, high)),
-        (Test::Is(_) | Test::AtLeast(_) | Test::AtMost(_), _) => None,
     }
 }
 

@@ -9,24 +9,24 @@ use super::rows::{Teller, abutted};
 use super::spine;
 use super::value::Wanted;
 use super::words;
-use crate::question::{Entity, Fold, Operation, Rows, Scalar, Wish, shape};
+use crate::question::{Entity, Fold, Rows, Scalar, Wish, shape};
 
 /// Branches of one shape, said once.
-struct Branches<'s> {
+pub(super) struct Branches<'s> {
     /// Where the first one starts.
-    start: Entity,
+    pub(super) start: Entity,
     /// The first branch.
-    scalar: &'s Scalar,
-    table: usize,
-    names: Vec<String>,
+    pub(super) scalar: &'s Scalar,
+    pub(super) table: usize,
+    pub(super) names: Vec<String>,
     /// A sentence before, or nothing.
-    lead: String,
+    pub(super) lead: String,
     /// 同位素Au-198和Ag-107, or 两者 after a sentence that named them.
-    topic: String,
+    pub(super) topic: String,
     /// What is asked of each, without owner.
-    measure: String,
+    pub(super) measure: String,
     /// What the start is called in the measure, and rows that the sentence before has led to: 对应离子.
-    aliases: Vec<(Entity, String)>,
+    pub(super) aliases: Vec<(Entity, String)>,
 }
 
 /// What branches have in common.
@@ -229,7 +229,7 @@ impl<'a> Teller<'a, '_> {
         let both = glued(topic, measure);
         let asks = self.asks(scalar);
         // After 两者 a comma would cut the sentence in two.
-        let stop = if lead.is_empty() { format!("{topic}，") } else { glued(topic, "") };
+        let turned = if lead.is_empty() { format!("{topic}，{measure}") } else { both.clone() };
         let mut phrase = Some(both.clone());
         let turns = match scalar {
             Scalar::Name { of } => {
@@ -277,8 +277,8 @@ impl<'a> Teller<'a, '_> {
             | Scalar::Computed { .. } => vec![
                 format!("{both}分别{asks}"),
                 format!("{both}各{asks}"),
-                format!("{stop}{measure}分别{asks}"),
-                format!("{stop}{measure}各{asks}"),
+                format!("{turned}分别{asks}"),
+                format!("{turned}各{asks}"),
                 format!("论{measure}，{topic}各{asks}"),
                 format!("{both}各自{asks}"),
             ],
@@ -306,7 +306,7 @@ impl<'a> Teller<'a, '_> {
     }
 
     /// What branches of one shape share, if they differ in one named row.
-    fn branches<'s>(&mut self, of: &'s [Scalar]) -> Option<Branches<'s>> {
+    pub(super) fn branches<'s>(&mut self, of: &'s [Scalar]) -> Option<Branches<'s>> {
         let scalar = of.first()?;
         let shapes: Vec<_> =
             of.iter().map(|scalar| shape::of_wish(self.group, &Wish::One(scalar.clone()))).collect();
@@ -377,10 +377,13 @@ impl<'a> Teller<'a, '_> {
                 .into_iter()
                 .filter(|entity| *entity != start && (1..=LIMIT).contains(&self.weight(entity)))
                 .max_by_key(|entity| self.weight(entity));
-            let Some(heavy) = heavy.filter(|_| self.weight_of(scalar) > 3) else { break };
+            let Some(heavy) = heavy.filter(|_| self.weight_of(scalar) > 2) else { break };
             let phrase = self.entity(heavy);
+            // 对应 says each one's from the second step on.
             let each = if phrase.contains('其') {
                 format!("分别{}", phrase.replace('其', "它"))
+            } else if step > 0 && phrase.contains("对应") {
+                phrase
             } else {
                 glued("各自", &phrase)
             };
@@ -401,67 +404,29 @@ impl<'a> Teller<'a, '_> {
         }
         lead
     }
-
-    /// Two values of one shape that a tool combines: 同位素Au-198的质量是Ag-107的多少倍.
-    pub(super) fn combined(&mut self, operation: Operation, a: &Scalar, b: &Scalar) -> Option<String> {
-        let of = [a.clone(), b.clone()];
-        let branches = self.branches(&of).filter(|branches| !branches.measure.contains('其'))?;
-        let whole = Scalar::Computed { operation, a: Box::new(a.clone()), b: Box::new(b.clone()) };
-        let unit = self.unit_of(&whole);
-        let much = words::much(unit.as_deref());
-        let Branches { lead, topic, measure, names, table, .. } = &branches;
-        let both = glued(topic, measure);
-        let noun = words::noun(self.table(*table));
-        let (first, second) = match names.as_slice() {
-            [first, second, ..] if lead.is_empty() => (format!("{noun}{first}"), second.clone()),
-            _ => ("前者".to_owned(), "后者".to_owned()),
-        };
-        let one = glued(&first, measure);
-        let turns = match operation {
-            Operation::Difference => vec![
-                format!("{both}相差{much}"),
-                format!("{both}之间差{much}"),
-                format!("{one}和{second}相比，差了{much}"),
-            ],
-            Operation::Days => vec![
-                format!("{both}相隔多少天"),
-                format!("{both}之间隔了多少天"),
-                format!("{one}和{second}相差多少天"),
-            ],
-            Operation::Ratio => vec![
-                format!("{one}是{second}的多少倍"),
-                format!("论{measure}，{first}是{second}的多少倍"),
-                format!("{one}相当于{second}的多少倍"),
-                format!("用{one}除以{second}的，得数是多少"),
-            ],
-            Operation::Percent => vec![
-                format!("{one}是{second}的百分之多少"),
-                format!("论{measure}，{first}是{second}的百分之多少"),
-                format!("{one}相当于{second}的百分之几"),
-                format!("若以{second}的为100%，{one}是百分之多少"),
-            ],
-        };
-        let question = self.choose(turns);
-        Some(format!("{lead}{}", self.question(&question)))
-    }
 }
 
 /// A、B和C
 pub(super) fn listed(items: &[String]) -> String {
     match items.split_last() {
-        Some((last, rest)) if !rest.is_empty() => format!("{}和{last}", rest.join("、")),
+        Some((last, rest)) if !rest.is_empty() => {
+            // 总和和 would stumble.
+            let and = if rest.iter().any(|item| item.ends_with('和')) { "与" } else { "和" };
+            format!("{}{and}{last}", rest.join("、"))
+        }
         Some((last, _)) => last.clone(),
         None => String::new(),
     }
 }
 
 /// An owner before what is asked of it: 的 between them, unless one follows anyway.
-fn glued(owner: &str, measure: &str) -> String {
+pub(super) fn glued(owner: &str, measure: &str) -> String {
     let pronoun = ["两者", "它们", "前者", "后者", "各自"].contains(&owner);
     let tied = ["所", "对应", "归属", "以其"].iter().any(|start| measure.starts_with(start));
     // 元素Gold质量最大的同位素的半衰期: what is said by its place has 的 enough.
     let placed = measure.split('的').next().is_some_and(|head| head.contains(['最', '第']));
-    if tied || (placed && measure.contains('的') && !pronoun) {
+    let most = owner.ends_with("各自") && measure.starts_with('最');
+    if tied || most || (placed && measure.contains('的') && !pronoun) {
         abutted(owner, measure)
     } else {
         format!("{owner}的{measure}")

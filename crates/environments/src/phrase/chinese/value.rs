@@ -25,7 +25,7 @@ impl Teller<'_, '_> {
             Scalar::Field { of, column } => {
                 let column = self.column(of.table(&self.group.links), *column);
                 let entity = self.entity(of);
-                genitive(&entity, words::column_noun(column))
+                genitive(&entity, &words::column_noun(column))
             }
             Scalar::Name { of } => {
                 let entity = self.entity(of);
@@ -60,8 +60,8 @@ impl Teller<'_, '_> {
     fn statistic(&self, statistic: Statistic, column: &Column) -> String {
         let noun = words::column_noun(column);
         let adjective = |largest| words::scale(column).word(largest);
-        // 最大2024年7月的偏移 would not do.
-        let first = self.style.statistic_first && !noun.contains('的');
+        // 最大2024年7月的偏移 and 最大最大输入功率 would not do.
+        let first = self.style.statistic_first && !noun.contains('的') && !noun.starts_with('最');
         match (statistic, first) {
             (Statistic::Sum, true) => format!("{noun}总和"),
             (Statistic::Sum, false) => format!("{noun}之和"),
@@ -146,7 +146,7 @@ impl Teller<'_, '_> {
         if column.kind == Kind::Bool {
             return self.yes_or_no(table, column, &entity);
         }
-        let phrase = genitive(&entity, noun);
+        let phrase = genitive(&entity, &noun);
         let asks = words::asks(column, unit.as_deref());
         let mut questions = vec![format!("{phrase}{asks}")];
         // A pronoun is too short for a topic of its own.
@@ -200,7 +200,9 @@ impl Teller<'_, '_> {
     fn yes_or_no(&mut self, table: usize, column: &Column, entity: &str) -> Wanted {
         let noun = words::noun(self.table(table));
         let word = words::flag(column, true);
-        let questions = if words::is_attribute(&word) {
+        let attribute = words::is_attribute(&word);
+        let word = word.trim_end_matches('的');
+        let questions = if attribute {
             vec![
                 format!("{entity}是不是{word}{noun}"),
                 format!("{entity}是否为{word}{noun}"),
@@ -310,7 +312,7 @@ impl Teller<'_, '_> {
         let table = self.table(rows.table);
         let classifier = &table.classifier_zh;
         let phrase = self.rows(rows);
-        let Scope { place, clauses } = self.scope(rows);
+        let Scope { place, clauses, .. } = self.scope(rows);
         let recorded = self.style.recorded;
         let mut questions = vec![
             format!("{phrase}一共{recorded}了多少{classifier}"),
@@ -362,7 +364,7 @@ impl Teller<'_, '_> {
         let scale = words::scale(column);
         let mut questions = vec![format!("{phrase}{asks}")];
         let statistic_word = self.statistic(statistic, column);
-        let Scope { place, clauses } = self.scope(rows);
+        let Scope { place, clauses, .. } = self.scope(rows);
         if !clauses.is_empty() {
             let clauses = clauses.join("、");
             questions.push(format!("{place}里，{clauses}的，{statistic_word}{asks}"));
@@ -394,7 +396,9 @@ impl Teller<'_, '_> {
                     self.table(rows.table).classifier_zh
                 ));
                 questions.push(format!("{whole}的{noun}最{word}能到{much}"));
-                questions.push(format!("从{whole}来看，{noun}最{word}是{much}"));
+                if clauses.is_empty() {
+                    questions.push(format!("从{whole}来看，{noun}最{word}是{much}"));
+                }
             }
         }
         Wanted { phrase: Some(phrase), unit, questions }
@@ -416,14 +420,24 @@ impl Teller<'_, '_> {
 
 /// A phrasing of a column's own, as a whole question.
 fn filled(phrasing: &str, entity: &str, asks: &str, unit: Option<&str>) -> String {
+    // What people call some units where the sign would be written.
+    const SPOKEN: [(&str, &str); 3] = [("W", "瓦"), ("V", "伏"), ("A", "安")];
     const QUESTION_WORDS: [&str; 8] = ["多", "几", "哪", "什么", "谁", "何", "怎", "吗"];
     let phrasing = if entity.is_empty() { phrasing.replacen("{}的", "{}", 1) } else { phrasing.to_owned() };
-    let said = phrasing.replacen("{}", entity, 1);
+    let said = words::tight(&phrasing).replacen("{}", entity, 1);
+    let phrasing = words::tight(&phrasing);
     if !QUESTION_WORDS.iter().any(|word| phrasing.contains(word)) {
         return format!("{said}{asks}");
     }
     match unit {
-        Some(unit) if !said.contains(unit) => format!("{said}（单位：{unit}）"),
+        Some(unit)
+            if !SPOKEN
+                .iter()
+                .chain([&(unit, unit)])
+                .any(|(sign, word)| *sign == unit && said.contains(word)) =>
+        {
+            format!("{said}（单位：{unit}）")
+        }
         Some(_) | None => said,
     }
 }

@@ -6,6 +6,8 @@
 //! word is known at all the English one stands in; [`sayable`](super::sayable) keeps such questions out.
 
 use crate::question::{Statistic, units};
+use std::borrow::Cow;
+
 use crate::tables::{Cell, Column, Kind, Link, Table, TableGroup};
 
 /// How a row is tied to its parent.
@@ -57,8 +59,23 @@ pub(super) fn noun(table: &Table) -> &str {
     table.zh.as_deref().unwrap_or(&table.noun.singular)
 }
 
-pub(super) fn column_noun(column: &Column) -> &str {
-    column.zh.as_deref().unwrap_or(&column.words)
+pub(super) fn column_noun(column: &Column) -> Cow<'_, str> {
+    column.zh.as_deref().map_or(Cow::Borrowed(column.words.as_str()), tight)
+}
+
+/// A word without the spaces that some put between Latin and Chinese letters; here no sentence has them.
+pub(super) fn tight(word: &str) -> Cow<'_, str> {
+    if !word.contains(' ') {
+        return Cow::Borrowed(word);
+    }
+    let letters: Vec<char> = word.chars().collect();
+    let beside =
+        |at: usize| letters.get(at).is_some_and(|letter| is_han(*letter) || *letter == '{' || *letter == '}');
+    let kept = letters
+        .iter()
+        .enumerate()
+        .filter(|(at, letter)| **letter != ' ' || !(beside(at + 1) || at.checked_sub(1).is_some_and(beside)));
+    Cow::Owned(kept.map(|(_, letter)| *letter).collect())
 }
 
 pub(super) fn relation<'a>(group: &'a TableGroup, link: &'a Link) -> Relation<'a> {
@@ -96,14 +113,21 @@ pub(super) fn is_han(c: char) -> bool {
 pub(super) fn name(label: &str) -> String {
     // Ne VII is a sign, Noble gases are words.
     let worded = |word: &str| word.chars().count() >= 3 && word.contains(char::is_lowercase);
-    let phrase = label.contains(' ') && label.split(' ').any(worded);
+    let phrase = label.contains(' ') && (label.chars().count() > 9 || label.split(' ').any(worded));
     let han = label.chars().any(is_han) && label.chars().count() > 3;
     if phrase || han { format!("“{label}”") } else { label.to_owned() }
 }
 
 /// Whether a name says its own noun: 首都机场, 四川省.
 fn says_itself(table: &Table, label: &str) -> bool {
-    label.chars().any(is_han) && noun(table).chars().next_back() == label.chars().next_back()
+    const PLACES: [char; 10] = ['省', '市', '县', '区', '州', '盟', '旗', '镇', '乡', '村'];
+    let noun = noun(table);
+    let last = label.chars().next_back();
+    // 首都机场 is an 机场, 中秋节 is a 节日.
+    let ends_alike = noun.chars().next_back() == last || noun.chars().next() == last;
+    // Nobody says 地级行政区成都市, nor 国家或地区阿富汗.
+    let place = label.ends_with(PLACES) && noun.ends_with(PLACES);
+    (label.chars().any(is_han) && (ends_alike || place || label.starts_with(noun))) || noun.contains('或')
 }
 
 /// A row's name where its noun was just said.
@@ -114,7 +138,8 @@ pub(super) fn bare(table: &Table, label: &str) -> String {
 /// What the names of a table's rows are called: 名称, 航班号.
 pub(super) fn label_noun(table: &Table) -> &str {
     let own = table.label.and_then(|label| table.columns[label].zh.as_deref());
-    own.filter(|own| *own != noun(table)).unwrap_or("名称")
+    // 航班号 and 机场代码 are words of their own; 元素名称 is just the name.
+    own.filter(|own| own.ends_with(['号', '码']) && *own != noun(table)).unwrap_or("名称")
 }
 
 /// A row's noun with its name: 同位素Au-198, 国家“New Zealand”, and plain 首都机场 where the name says the noun itself.
@@ -130,6 +155,8 @@ pub(super) fn unit(symbol: &str, spelled: bool) -> String {
         "US dollars" => "美元",
         "euros" => "欧元",
         "years" => "年",
+        "arcminutes" => "角分",
+        "percent per K" => "%/K",
         "US dollars per kg" => "美元/千克",
         "per km²" => "每平方千米",
         _ => "",
@@ -245,7 +272,7 @@ pub(super) fn several(count: usize) -> &'static str {
 /// A category as people write it, in quotation marks where it is a sign or several words.
 pub(super) fn category(column: &Column, value: &str) -> String {
     if let Some(word) = column.say.values_zh.get(value) {
-        return word.clone();
+        return tight(word).into_owned();
     }
     let plain = value.chars().all(char::is_alphanumeric);
     if plain { value.to_owned() } else { format!("“{value}”") }
@@ -255,9 +282,9 @@ pub(super) fn category(column: &Column, value: &str) -> String {
 pub(super) fn flag(column: &Column, value: bool) -> String {
     let own = |value: bool| column.say.values_zh.get(if value { "true" } else { "false" });
     if let Some(word) = own(value) {
-        return word.trim_end_matches('的').to_owned();
+        return tight(word).into_owned();
     }
-    let positive = own(true).map_or_else(|| column_noun(column), String::as_str);
+    let positive = own(true).map_or_else(|| column_noun(column), |word| tight(word));
     let positive = positive.trim_start_matches("是否").trim_end_matches('的');
     if value { positive.to_owned() } else { negated(positive) }
 }
@@ -273,11 +300,11 @@ fn negated(word: &str) -> String {
     format!("{denied}{word}")
 }
 
-/// Whether a flag can stand right before a noun: 放射性同位素, but 已取消的订单.
+/// Whether a flag's word can stand right before a noun: 放射性同位素, but 已取消的订单.
 pub(super) fn is_attribute(word: &str) -> bool {
     const VERBAL: [&str; 16] =
         ["已", "未", "有", "没", "是", "不", "可", "能", "会", "需", "无", "支持", "包", "含", "在", "为"];
-    word.chars().count() <= 4 && !VERBAL.iter().any(|start| word.starts_with(start))
+    word.chars().count() <= 4 && !word.ends_with('的') && !VERBAL.iter().any(|start| word.starts_with(start))
 }
 
 /// The question word for a column's value: 是多少 K, 是哪一年, 是什么.

@@ -37,13 +37,17 @@ impl Voice<'_> {
 
     /// One of the sentences that ask for this.
     pub(super) fn sentence(&mut self, asked: &Asked) -> String {
+        let is = match asked {
+            Asked::Noun(noun) if noun.starts_with("the names of ") => "are",
+            Asked::Noun(_) | Asked::Indirect(_) | Asked::Direct(_) => "is",
+        };
         match asked {
             Asked::Direct(question) => question.clone(),
             Asked::Noun(noun) => match self.pick.below(17) {
                 0 => format!("Could you look up {noun}?"),
                 1 => format!("I need {noun}."),
                 2 => format!("Please give me {noun}."),
-                3 => format!("What I'm missing is {noun}."),
+                3 => format!("What I'm missing {is} {noun}."),
                 4 if noun.chars().count() < SHORT => format!("Can you find {noun} for me?"),
                 5 => format!("{}, please.", words::capitalised(noun)),
                 6 => format!("I'm looking for {noun}."),
@@ -54,10 +58,10 @@ impl Voice<'_> {
                     format!("I can't find {noun} anywhere; could you look it up?")
                 }
                 11 => format!("I have everything except {noun}."),
-                12 => format!("The one thing I still need is {noun}."),
+                12 => format!("All I still need is {noun}."),
                 13 => format!("Could I get {noun}?"),
                 14 => format!("I'd like to have {noun}."),
-                15 => format!("What I want to know is {noun}."),
+                15 => format!("What I want to know {is} {noun}."),
                 _ => format!("Kindly provide {noun}."),
             },
             Asked::Indirect(question) => match self.pick.below(13) {

@@ -1,14 +1,14 @@
-//! Several branches in one breath: which of them, their sum or difference, each of them.
+//! Several branches in one breath: which of them, or each of them; sums and differences are in `folds`.
 //!
 //! Branches of one shape differ in one named row. That row is said as a list ("the isotopes Au-198 and Ag-107"), and
-//! the value once, with "its" or "each one's" where the row stood. Branches of different shapes are joined by "and".
+//! the value once, with "its" where the row stood. Branches of different shapes are joined by "and".
 
 use super::asking::{Asked, SHORT};
 use super::same::{Branches, of_one_shape, one_row};
 use super::values::UnitSaid;
 use super::voice::{self, Pronoun, Voice};
 use super::words::{self, Scale};
-use crate::question::{Entity, Fold, Rows, Scalar};
+use crate::question::{Entity, Rows, Scalar};
 use crate::tables::{Column, Kind};
 
 impl Voice<'_> {
@@ -19,7 +19,7 @@ impl Voice<'_> {
     }
 
     /// "the isotopes Au-198 and Ag-107"
-    fn starts(&mut self, branches: &Branches) -> String {
+    pub(super) fn starts(&mut self, branches: &Branches) -> String {
         let nouns = self.plural(branches.table);
         let labels = self.labels(branches, "and");
         match self.pick.below(4) {
@@ -34,7 +34,7 @@ impl Voice<'_> {
     }
 
     /// The same after "each of": "the two isotopes Au-198 and Ag-107".
-    fn several(&mut self, branches: &Branches) -> String {
+    pub(super) fn several(&mut self, branches: &Branches) -> String {
         let labels = self.labels(branches, "and");
         let two = if self.pick.percent(30) { words::small(branches.rows.len()) + " " } else { String::new() };
         format!("the {two}{} {labels}", self.plural(branches.table))
@@ -46,7 +46,7 @@ impl Voice<'_> {
     }
 
     /// The column of a value that is read straight from the named rows.
-    fn straight<'s>(&'s self, branches: &Branches) -> Option<&'s Column> {
+    pub(super) fn straight<'s>(&'s self, branches: &Branches) -> Option<&'s Column> {
         match branches.scalar {
             Scalar::Field { of: Entity::Named { table, .. }, column } => {
                 let column = self.column(*table, *column);
@@ -61,20 +61,15 @@ impl Voice<'_> {
         }
     }
 
-    /// The value with "its" or "each one's", after introductions that it needs: (sentences, value).
-    fn distributed(
-        &mut self,
-        branches: &Branches,
-        pronoun: Pronoun,
-        unit: UnitSaid,
-    ) -> (Vec<String>, String) {
-        let sentences = self.distribute(branches, pronoun);
+    /// The value with "its", after introductions that it needs: (sentences, value).
+    pub(super) fn distributed(&mut self, branches: &Branches, unit: UnitSaid) -> (Vec<String>, String) {
+        let sentences = self.distribute(branches);
         (sentences, self.noun(branches.scalar, unit))
     }
 
     /// Lets the named row be meant by a pronoun; what lies deep is introduced for all branches at once.
-    pub(super) fn distribute(&mut self, branches: &Branches, pronoun: Pronoun) -> Vec<String> {
-        self.known.push((branches.start(), pronoun));
+    pub(super) fn distribute(&mut self, branches: &Branches) -> Vec<String> {
+        self.known.push((branches.start(), Pronoun::It));
         let spine = voice::spine_of(branches.scalar);
         let top = spine.first().map_or(0, |top| voice::depth(top));
         let mut sentences = Vec::new();
@@ -118,7 +113,8 @@ impl Voice<'_> {
         if let Some(column) = self.straight(&branches) {
             let (words, scale) = (column.words.clone(), Scale::of(column));
             let more = if branches.two() { scale.comparative(largest) } else { scale.superlative(largest) };
-            let own = if largest { column.say.most.clone() } else { column.say.least.clone() };
+            let columns = &self.group.tables[branches.table].columns;
+            let own = voice::Place { column, columns, largest, rank: 1 }.own().map(str::to_owned);
             if let Some(own) = own.filter(|_| !branches.two() && self.pick.percent(60)) {
                 return self.which_is(&branches, &own);
             }
@@ -141,8 +137,14 @@ impl Voice<'_> {
             {
                 self.which_parent(&branches, *link, *column, largest)
             }
-            scalar => {
-                let scale = if self.scale(scalar) == Scale::Time { Scale::Time } else { Scale::Level };
+            Scalar::Field { .. }
+            | Scalar::Name { .. }
+            | Scalar::Count { .. }
+            | Scalar::Aggregate { .. }
+            | Scalar::Converted { .. }
+            | Scalar::Computed { .. } => {
+                let scale =
+                    if self.scale(branches.scalar) == Scale::Time { Scale::Time } else { Scale::Level };
                 let more =
                     if branches.two() { scale.comparative(largest) } else { scale.superlative(largest) };
                 self.which_by(&branches, more)
@@ -151,7 +153,7 @@ impl Voice<'_> {
     }
 
     /// Whether rows are counted that simply belong to the named row.
-    fn counts_own(&self, rows: &Rows, branches: &Branches) -> bool {
+    pub(super) fn counts_own(&self, rows: &Rows, branches: &Branches) -> bool {
         rows.of.as_ref().is_some_and(|(link, of)| self.group.links[*link].belongs && *of == branches.start())
     }
 
@@ -222,7 +224,7 @@ impl Voice<'_> {
 
     fn which_by(&mut self, branches: &Branches, more: &str) -> String {
         let starts = self.plural_starts(branches);
-        let (mut sentences, value) = self.distributed(branches, Pronoun::It, UnitSaid::No);
+        let (mut sentences, value) = self.distributed(branches, UnitSaid::No);
         let noun = self.singular(branches.table);
         let two = words::small(branches.rows.len());
         if !sentences.is_empty() {
@@ -246,111 +248,6 @@ impl Voice<'_> {
                 format!("I'd like to know for which of {starts} {value} is {}.", superlative_in_clause(more))
             }
             _ => format!("Which of {starts} comes out {more} if each goes by {value}?"),
-        }
-    }
-
-    pub(super) fn fold(&mut self, of: &[Scalar], fold: Fold) -> String {
-        let Some(branches) = of_one_shape(of) else {
-            let all: Vec<String> = of.iter().map(|scalar| self.noun(scalar, UnitSaid::Own)).collect();
-            let all = words::list(&all, "and");
-            return match fold {
-                Fold::Sum => format!("What do {all} add up to?"),
-                Fold::Difference => format!("What is the difference between {all}?"),
-            };
-        };
-        if let Some(column) = self.straight(&branches) {
-            let days = (column.kind == Kind::Date).then(|| "in days".to_owned());
-            let unit =
-                UnitSaid::Own.text(column).or(days).map(|unit| format!(", {unit}")).unwrap_or_default();
-            let (words, starts) = (column.words.clone(), self.starts(&branches));
-            return match fold {
-                Fold::Sum => self.sum_of_columns(&words, &starts, &unit),
-                Fold::Difference => self.difference_of_columns(&words, &starts, &unit),
-            };
-        }
-        if let Scalar::Count { rows } = branches.scalar
-            && self.counts_own(rows, &branches)
-        {
-            return self.fold_counts(&branches, rows, fold);
-        }
-        let starts = self.several(&branches);
-        let (mut sentences, value) = self.distributed(&branches, Pronoun::It, UnitSaid::Own);
-        let introduced = !sentences.is_empty();
-        let all = if introduced { format!("the {}", words::small(branches.rows.len())) } else { starts };
-        let form = if value.chars().count() > SHORT { 0 } else { self.pick.below(4) };
-        sentences.push(match (fold, form) {
-            (Fold::Difference, 0) => format!("For each of {all}, take {value}; what is the difference?"),
-            (Fold::Sum, 0) => format!("For each of {all}, take {value}; what is the total?"),
-            (Fold::Sum, 1) => {
-                format!("What total do I get if I take {value} for each of {all} and add it all up?")
-            }
-            (Fold::Sum, 2) => format!("I need one total: {value}, added up over {all}."),
-            (Fold::Sum, _) => format!("Add up {value} for each of {all}, please."),
-            (Fold::Difference, 1) => format!("Taking {value} for each of {all}, how big is the difference?"),
-            (Fold::Difference, 2) => format!("By how much do {all} differ when it comes to {value}?"),
-            (Fold::Difference, _) => format!("How far apart are {all} if I go by {value} for each?"),
-        });
-        sentences.join(" ")
-    }
-
-    fn sum_of_columns(&mut self, words: &str, starts: &str, unit: &str) -> String {
-        let many = words::plural(words);
-        match self.pick.below(7) {
-            0 => format!("What do the {many} of {starts} add up to{unit}?"),
-            1 => format!("What is the combined {words} of {starts}{unit}?"),
-            2 => format!("Please add up the {many} of {starts}{unit}."),
-            3 => format!("I need the {many} of {starts} added together{unit}."),
-            4 => format!("What's the sum of the {many} of {starts}{unit}?"),
-            5 => format!("Taken together, what {words} do {starts} have{unit}?"),
-            _ => format!("Could you work out the total {words} of {starts}{unit}?"),
-        }
-    }
-
-    fn difference_of_columns(&mut self, words: &str, starts: &str, unit: &str) -> String {
-        let many = words::plural(words);
-        match self.pick.below(7) {
-            0 => format!("By how much do {starts} differ in {words}{unit}?"),
-            1 => format!("What is the difference in {words} between {starts}{unit}?"),
-            2 => format!("How far apart are {starts} in {words}{unit}?"),
-            3 => format!("I need the gap between the {many} of {starts}{unit}."),
-            4 => format!("How big is the difference between the {many} of {starts}{unit}?"),
-            5 => format!("Please work out how much the {many} of {starts} differ{unit}."),
-            _ => format!("Comparing {starts}, how big is the gap in {words}{unit}?"),
-        }
-    }
-
-    fn fold_counts(&mut self, branches: &Branches, rows: &Rows, fold: Fold) -> String {
-        let unowned = Rows { of: None, ..rows.clone() };
-        let described = self.describe(&unowned, super::rows::Number::Many, true);
-        let (head, after, recorded) = (described.head, described.after, self.style.recorded);
-        let starts = self.starts(branches);
-        let all = format!("{head} {recorded} for {starts}{after}");
-        match (fold, self.pick.below(6)) {
-            (Fold::Sum, 0) => format!("How many {head} are {recorded} for {starts} together{after}?"),
-            (Fold::Sum, 1) => format!("Taking {starts} together, how many {head} are {recorded}{after}?"),
-            (Fold::Sum, 2) => format!("What is the combined number of {all}?"),
-            (Fold::Sum, 3) => {
-                format!("I need one combined figure for {starts}: how many {head} are {recorded}{after}?")
-            }
-            (Fold::Sum, 4) => {
-                format!("Counting {starts} together, how many {head} do we have {recorded}{after}?")
-            }
-            (Fold::Sum, _) => format!("Could you give me the total number of {all}?"),
-            (Fold::Difference, 0) => {
-                format!("By how much do {starts} differ in the number of {head} {recorded}{after}?")
-            }
-            (Fold::Difference, 1) => {
-                format!("What is the difference between {starts} in the number of {head} {recorded}{after}?")
-            }
-            (Fold::Difference, 2) => format!(
-                "Comparing {starts}, how many more {head} are {recorded}{after} for the one that has more?"
-            ),
-            (Fold::Difference, 3) => {
-                format!("How far apart are {starts} in the number of {head} {recorded}{after}?")
-            }
-            (Fold::Difference, _) => {
-                format!("I need the difference in the number of {head} {recorded}{after} between {starts}.")
-            }
         }
     }
 
@@ -378,14 +275,15 @@ impl Voice<'_> {
         let long = all.first().is_some_and(|first| first.chars().count() > SHORT);
         let joined = if long { all.join(", and also ") } else { words::list(&all, "and") };
         let both = if long { joined.clone() } else { all.join(" as well as ") };
-        sentences.push(match self.pick.below(7) {
-            0 => format!("What are {joined}?"),
+        sentences.push(match self.pick.below(8) {
+            0 if !long => format!("What are {joined}?"),
             1 => format!("I need {both}."),
             2 => format!("Could you look up {both}?"),
             3 => format!("Please give me {joined}."),
             4 => format!("What I'm missing is {both}."),
             5 => format!("Can you tell me {joined}?"),
-            _ => format!("I'd like to put {joined} side by side; could you look them up?"),
+            6 if !long => format!("I'd like to put {joined} side by side; could you look them up?"),
+            _ => format!("Could I get {joined}?"),
         });
         sentences.join(" ")
     }
@@ -411,7 +309,7 @@ impl Voice<'_> {
         // One unit for all is said once.
         let shared = things.first().and_then(|(_, unit)| unit.clone());
         let shared = shared.filter(|unit| things.iter().all(|(_, other)| other.as_ref() == Some(unit)));
-        let possessed = matches!(np.weight, voice::Weight::It | voice::Weight::Each);
+        let possessed = matches!(np.weight, voice::Weight::It);
         let said: Vec<String> = things
             .iter()
             .map(|(words, unit)| {
@@ -439,7 +337,7 @@ impl Voice<'_> {
                 4 => format!("Could you look up the {many} of {starts}{unit}?"),
                 5 => format!("I'd like to see {starts} side by side by {words}; what does each have{unit}?"),
                 6 => format!("Can you tell me the {words} for each of {each}{unit}?"),
-                _ => format!("What I'm missing is the {many} of {starts}{unit}."),
+                _ => format!("What I'm missing are the {many} of {starts}{unit}."),
             };
         }
         let starts = self.several(branches);
@@ -457,7 +355,7 @@ impl Voice<'_> {
                 _ => format!("To which {role} does each of {starts} belong?"),
             };
         }
-        let mut sentences = self.distribute(branches, Pronoun::It);
+        let mut sentences = self.distribute(branches);
         let all =
             if sentences.is_empty() { starts } else { format!("the {}", words::small(branches.rows.len())) };
         sentences.push(match self.pick.below(7) {

@@ -5,7 +5,8 @@
 //! wanted, so each fits a number, a name and a list alike.
 
 use super::Pick;
-use crate::tables::{Noun, article};
+use super::words::article;
+use crate::tables::Noun;
 
 /// What the frame may talk about.
 pub(super) struct Topic<'a> {

@@ -9,6 +9,7 @@
 
 mod asking;
 mod branches;
+mod folds;
 mod frame;
 mod questions;
 mod request;

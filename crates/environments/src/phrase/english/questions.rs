@@ -72,7 +72,7 @@ impl Voice<'_> {
             3 => format!("what {words}{said} is recorded for {text}"),
             4 => format!("what our records give as {}{comma}", np.possess(words)),
             5 => format!("what {words}{said} is on record for {text}"),
-            _ if np.is_heavy() => format!("what {words}{said} is recorded for {text}"),
+            _ if np.is_long() => format!("what {words}{said} is recorded for {text}"),
             _ => format!("what {words} {text} has{comma}"),
         }
     }
@@ -84,7 +84,7 @@ impl Voice<'_> {
                 let (role, child) = (&self.group.links[*link].role, self.entity(child));
                 let text = &child.text;
                 match self.pick.below(5) {
-                    _ if child.is_heavy() => format!("which {role} goes with {text}"),
+                    _ if child.is_long() => format!("which {role} goes with {text}"),
                     0 | 1 => format!("which {role} {text} belongs to"),
                     2 => format!("what {role} {text} is listed under"),
                     3 => format!("to which {role} {text} belongs"),
@@ -244,7 +244,7 @@ impl Voice<'_> {
                 let (role, child) = (&self.group.links[*link].role, self.entity(child));
                 let text = &child.text;
                 match self.pick.below(5) {
-                    _ if child.is_heavy() => format!("which {role} goes with {text}"),
+                    _ if child.is_long() => format!("which {role} goes with {text}"),
                     0 | 1 => format!("which {role} does {text} belong to"),
                     2 => format!("what {role} is {text} listed under"),
                     3 => format!("to which {role} does {text} belong"),
@@ -272,7 +272,7 @@ impl Voice<'_> {
         let np = self.entity(of);
         let text = &np.text;
         match form {
-            3 if !np.is_heavy() => format!("what {words} does {text} have{comma}"),
+            3 if !np.is_long() => format!("what {words} does {text} have{comma}"),
             4 => format!("what {words}{said} {is} recorded for {text}"),
             5 => format!("what do our records give as {}{comma}", np.possess(words)),
             _ => format!("which {words}{said} {is} listed for {text}"),

@@ -64,7 +64,7 @@ impl Voice<'_> {
         let of = [a.clone(), b.clone()];
         match of_one_shape(&of) {
             Some(branches) => {
-                let sentences = self.distribute(&branches, Pronoun::It);
+                let sentences = self.distribute(&branches);
                 if sentences.is_empty() {
                     self.known.clear();
                 }
@@ -132,7 +132,13 @@ impl Voice<'_> {
             | Scalar::Converted { .. }
             | Scalar::Computed { .. } => false,
         };
-        let own = usize::from(!matches!(scalar, Scalar::Field { .. } | Scalar::Converted { .. }));
+        let of_rows = |rows: &Rows| 1 + usize::from(!rows.conditions.is_empty());
+        let own = match scalar {
+            Scalar::Field { .. } | Scalar::Converted { .. } => 0,
+            Scalar::Name { of: Entity::Ranked { rows, .. } } => of_rows(rows),
+            Scalar::Count { rows } | Scalar::Aggregate { rows, .. } => of_rows(rows),
+            Scalar::Name { .. } | Scalar::Computed { .. } => 1,
+        };
         self.introduce(&spine, own, cramped)
     }
 
@@ -152,6 +158,13 @@ impl Voice<'_> {
                 .filter(|at| *at <= top && *at < steps)
                 .collect(),
         };
+        let mut targets = targets;
+        if let Some(last) = targets.last().copied()
+            && steps > last + READABLE
+            && top > last
+        {
+            targets.push(top);
+        }
         let mut out = Vec::new();
         for target in targets {
             let Some(at) = spine.iter().position(|entity| voice::depth(entity) <= target) else { continue };

@@ -6,7 +6,7 @@
 use super::voice::{Np, Voice, Weight};
 use super::words::{self, Scale};
 use crate::question::{Bound, Condition, Rows, Scalar, Test};
-use crate::tables::{Cell, Column, Kind, article};
+use crate::tables::{Cell, Column, Kind};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Number {
@@ -128,7 +128,6 @@ impl Voice<'_> {
                     clauses.insert(0, role_clause(&role, &parent, number));
                 }
                 (true, Weight::It) if !recorded => "its ".clone_into(&mut out.its),
-                (true, Weight::Each) if !recorded => "each one's ".clone_into(&mut out.its),
                 (true, Weight::Clause) if out.claused => clauses.push(belonging(&parent)),
                 (true, _) => {
                     owned = true;
@@ -216,11 +215,15 @@ impl Voice<'_> {
         if let Cell::Bool(value) = cell {
             return flag(column, *value);
         }
-        let value = words::category(column, cell);
+        // What the owner calls a value stands before the noun: "positive-parity isotopes".
+        if let Some(own) = column.say.values.get(&words::number(cell)) {
+            return Clause { adjective: Some(own.clone()), be: Some(own.clone()), ..Clause::default() };
+        }
+        let value = words::category(cell);
         let is =
             if number == Number::Many || !words::is_plural(words) { words::is_are(words) } else { "are" };
         let noun = match self.pick.below(3) {
-            0 => format!("the {words} {value}"),
+            2 => format!("the {words} {value}"),
             1 if !words::is_plural(words) => format!("{value} as {} {words}", their(number)),
             _ => format!("{words} {value}"),
         };
@@ -234,7 +237,7 @@ impl Voice<'_> {
     fn said(&self, column: &Column, cell: &Cell) -> String {
         match (column.kind, cell) {
             (Kind::Date, Cell::Text(text)) => words::date(text, self.style.written_dates),
-            _ => words::amount(cell, column.unit.as_deref()),
+            _ => words::amount(cell, column.unit),
         }
     }
 
@@ -309,7 +312,7 @@ impl Voice<'_> {
         if let Scalar::Field { of, column: at } = scalar {
             let table = of.table(&self.group.links);
             let (words, np) = (&self.column(table, *at).words, self.entity(of));
-            if *words == column.words && !matches!(np.weight, Weight::It | Weight::Each) {
+            if *words == column.words && !matches!(np.weight, Weight::It) {
                 return format!("{} of {}", if words::is_plural(words) { "those" } else { "that" }, np.text);
             }
             return np.possess(words);
@@ -324,7 +327,7 @@ fn their(number: Number) -> &'static str {
 
 /// "a ", "an " or, before a plural, nothing.
 fn indefinite(words: &str) -> String {
-    if words::is_plural(words) { String::new() } else { format!("{} ", article(words)) }
+    if words::is_plural(words) { String::new() } else { format!("{} ", words::article(words)) }
 }
 
 fn time_limit(value: &str, day: bool, least: bool, form: usize) -> String {
@@ -357,8 +360,7 @@ fn flag(column: &Column, value: bool) -> Clause {
     let words = &column.words;
     let own = column.say.values.get(if value { "true" } else { "false" });
     if let Some(own) = own {
-        let adjective = (!own.contains(' ')).then(|| own.clone());
-        return Clause { adjective, be: Some(own.clone()), ..Clause::default() };
+        return Clause { adjective: Some(own.clone()), be: Some(own.clone()), ..Clause::default() };
     }
     if column.name.starts_with("has_") {
         let noun = if value { words.clone() } else { format!("no {words}") };
@@ -366,11 +368,10 @@ fn flag(column: &Column, value: bool) -> Clause {
     }
     let not = if value { "" } else { "not " };
     if column.name.starts_with("is_") {
-        let single = !words.contains([' ', '-']);
-        let adjective = match (single, value) {
-            (true, true) => Some(words.clone()),
-            (true, false) => Some(format!("non-{words}")),
-            (false, _) => None,
+        let adjective = match (words.contains(' '), words.contains('-'), value) {
+            (false, _, true) => Some(words.clone()),
+            (false, false, false) => Some(format!("non-{words}")),
+            (true, _, _) | (false, true, false) => None,
         };
         return Clause { adjective, be: Some(format!("{not}{words}")), ..Clause::default() };
     }
@@ -380,8 +381,7 @@ fn flag(column: &Column, value: bool) -> Clause {
 /// "have ZRH as their origin airport"
 fn role_clause(role: &str, parent: &Np, number: Number) -> Clause {
     let noun = format!("{} as {} {role}", parent.text, their(number));
-    let whose =
-        (!matches!(parent.weight, Weight::It | Weight::Each)).then(|| format!("{role} is {}", parent.text));
+    let whose = (!matches!(parent.weight, Weight::It)).then(|| format!("{role} is {}", parent.text));
     if parent.is_heavy() {
         let verb = Some((format!("has {noun}"), format!("have {noun}")));
         return Clause { whose, verb, ..Clause::default() };

@@ -74,7 +74,7 @@ fn in_rows(rows: &Rows, visit: &mut dyn FnMut(&Entity)) {
     for condition in &rows.conditions {
         match &condition.test {
             Test::AtLeast(Bound::Found(scalar)) | Test::AtMost(Bound::Found(scalar)) => {
-                in_scalar(scalar, visit)
+                in_scalar(scalar, visit);
             }
             Test::Is(_) | Test::AtLeast(Bound::Said(_)) | Test::AtMost(Bound::Said(_)) => {}
         }
@@ -110,7 +110,7 @@ fn change_rows(rows: &mut Rows, from: (usize, usize), to: usize) {
     for Condition { test, .. } in &mut rows.conditions {
         match test {
             Test::AtLeast(Bound::Found(scalar)) | Test::AtMost(Bound::Found(scalar)) => {
-                change(scalar, from, to)
+                change(scalar, from, to);
             }
             Test::Is(_) | Test::AtLeast(Bound::Said(_)) | Test::AtMost(Bound::Said(_)) => {}
         }

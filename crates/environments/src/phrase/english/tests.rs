@@ -12,6 +12,7 @@ use crate::tables::{Cell, TableGroup};
 use crate::world::cut;
 use astra_protocol::Topology;
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::path::Path;
 
 fn shipped(name: &str) -> TableGroup {
@@ -164,6 +165,61 @@ fn kinds(parts: &Parts) -> Vec<(&'static str, Wish)> {
     ]
 }
 
+/// Deeper questions over another group.
+fn kinds_in_time_zones(parts: &Parts) -> Vec<(&'static str, Wish)> {
+    let zone = |name| parts.named("time_zones", name);
+    let country = |name| parts.parent("time_zones", "countries", zone(name));
+    let zones = |name| parts.of("time_zones", "countries", country(name), vec![]);
+    let alias = || parts.named("aliases", "Eire");
+    let of_alias = || parts.parent("aliases", "time_zones", alias());
+    let northernmost = |name| parts.ranked(zones(name), "time_zones", "latitude_degrees", 1);
+    let changes = |of| Scalar::Count { rows: parts.of("offset_changes", "time_zones", of, vec![]) };
+    let east = || parts.at_least("time_zones", "longitude_degrees", said(100));
+    let south = || parts.at_most("time_zones", "latitude_degrees", said(-20));
+    let among = parts.parent("time_zones", "countries", of_alias());
+    let before = parts.column("offset_changes", "offset_before_minutes");
+    let lowest = |of| Scalar::Aggregate {
+        rows: parts.of("offset_changes", "time_zones", of, vec![]),
+        statistic: Statistic::Min,
+        column: before,
+    };
+    let longitude = |of| parts.field("time_zones", "longitude_degrees", of);
+    vec![
+        ("two hops", Wish::One(Scalar::Name { of: parts.parent("aliases", "time_zones", alias()) })),
+        ("name after two hops", Wish::One(Scalar::Name { of: among.clone() })),
+        ("deep count", Wish::One(changes(northernmost("Europe/Madrid")))),
+        ("deep field", Wish::One(longitude(northernmost("Asia/Tokyo")))),
+        ("bounded count", Wish::One(Scalar::Count { rows: parts.all("time_zones", vec![east(), south()]) })),
+        ("names", Wish::Names(parts.all("time_zones", vec![east(), south()]))),
+        ("names below", Wish::Names(parts.of("time_zones", "countries", among, vec![]))),
+        ("which of three", {
+            let of = ["Europe/Madrid", "Asia/Tokyo", "Africa/Cairo"].map(|name| changes(zone(name))).to_vec();
+            Wish::Which { of, largest: true }
+        }),
+        ("which, deep", {
+            let of = ["Europe/Madrid", "Asia/Tokyo"].map(|name| longitude(northernmost(name))).to_vec();
+            Wish::Which { of, largest: false }
+        }),
+        ("total", {
+            let of = ["Europe/Madrid", "Asia/Tokyo"].map(|name| changes(zone(name))).to_vec();
+            Wish::Fold { of, fold: Fold::Sum }
+        }),
+        ("gap, deep", {
+            let of = ["Europe/Madrid", "Africa/Cairo"].map(|name| changes(northernmost(name))).to_vec();
+            Wish::Fold { of, fold: Fold::Difference }
+        }),
+        ("each, deep", {
+            let of = ["Europe/Madrid", "Africa/Cairo"].map(|name| lowest(northernmost(name))).to_vec();
+            Wish::Each(of)
+        }),
+        ("two things", Wish::Each(vec![longitude(of_alias()), changes(zone("Asia/Tokyo"))])),
+        ("common", {
+            let rows = |condition| parts.all("time_zones", vec![condition]);
+            Wish::Common(rows(east()), rows(south()))
+        }),
+    ]
+}
+
 fn say(group: &TableGroup, wish: &Wish, seed: u64) -> String {
     let mut draw = Draw::new(seed, "say");
     English::new(group, &mut draw).wish(wish, &mut draw)
@@ -218,6 +274,20 @@ fn requests_are_sentences_without_scars() {
 }
 
 #[test]
+fn every_name_that_the_wish_holds_is_said() {
+    let (_folder, unseen) = plain();
+    for group in [&shipped("chemistry"), &shipped("time_zones"), &unseen] {
+        for (seed, wish) in drawn(group, 300).iter().enumerate() {
+            let said = say(group, wish, seed as u64);
+            for (table, row) in crate::question::shape::of_wish(group, wish).1 {
+                let label = group.tables[table].label_of(row);
+                assert!(said.contains(label), "{label} not in {said}");
+            }
+        }
+    }
+}
+
+#[test]
 fn the_same_draws_say_the_same() {
     let group = shipped("chemistry");
     for (_, wish) in kinds(&Parts(&group)) {
@@ -239,9 +309,6 @@ fn parts_are_said_plainly() {
         english.scalar(&melting),
         "the melting point in kelvin of the element that the isotope Au-198 belongs to"
     );
-    let positive = parts.is("isotopes", "parity", Cell::Text("+".into()));
-    let rows = parts.of("isotopes", "elements", parts.named("elements", "Gold"), vec![positive]);
-    assert_eq!(english.rows(&rows), "the isotopes of the element Gold with the parity +");
     assert_eq!(english.piece(&Piece::Row(isotope)), "Which entry among the isotopes is the isotope Au-198?");
     assert_eq!(english.piece(&Piece::Row(element)), "Which element does the isotope Au-198 belong to?");
     assert_eq!(
@@ -277,6 +344,8 @@ fn unseen_tables_are_spoken_of_with_their_own_words() {
         english.rows(&items),
         format!("the order items of {first} with a unit price of 20 US dollars or more")
     );
+    let shipped = parts.all("orders", vec![parts.is("orders", "status", Cell::Text("shipped".into()))]);
+    assert_eq!(english.rows(&shipped), "the orders with status shipped");
     let bare = parts.all("orders", vec![parts.is("orders", "has_gift_wrap", Cell::Bool(false))]);
     assert_eq!(english.rows(&bare), "the orders with no gift wrap");
     let late = parts.at_most("orders", "order_date", Bound::Said(Cell::Text("2010-10-21".into())));
@@ -285,6 +354,36 @@ fn unseen_tables_are_spoken_of_with_their_own_words() {
         dated == "the orders with an order date no later than 2010-10-21"
             || dated == "the orders with an order date no later than 21 October 2010"
     );
+}
+
+#[test]
+fn words_of_the_tables_owner_come_first() {
+    let mut group = shipped("chemistry");
+    let parts = Parts(&group);
+    let (table, mass) = (parts.table("isotopes"), parts.column("isotopes", "mass_da"));
+    let parity = parts.column("isotopes", "parity");
+    let flag = parts.column("isotopes", "is_radioactive");
+    let columns = &mut group.tables[table].columns;
+    columns[mass].words = "mass".to_owned();
+    columns[mass].say.most = Some("heaviest".to_owned());
+    columns[mass].say.phrasings = vec!["how much {} weighs".to_owned(), "the mass of {}".to_owned()];
+    columns[parity].say.values.insert("+".to_owned(), "positive-parity".to_owned());
+    columns[flag].say.values.insert("false".to_owned(), "stable".to_owned());
+    let parts = Parts(&group);
+    let rows = |conditions| parts.of("isotopes", "elements", parts.named("elements", "Gold"), conditions);
+    let english = English::new(&group, &mut Draw::new(1, "parts"));
+    let second = parts.ranked(rows(vec![]), "isotopes", "mass_da", 2);
+    assert_eq!(english.entity(&second), "the second-heaviest isotope of the element Gold");
+    let even = parts.is("isotopes", "parity", Cell::Text("+".into()));
+    let stable = parts.is("isotopes", "is_radioactive", Cell::Bool(false));
+    assert_eq!(
+        english.rows(&rows(vec![even, stable])),
+        "the positive-parity stable isotopes of the element Gold"
+    );
+    let weighs = Wish::One(parts.field("isotopes", "mass_da", parts.named("isotopes", "Au-198")));
+    let said: Vec<String> = (0..200).map(|seed| say(&group, &weighs, seed)).collect();
+    assert!(said.iter().any(|text| text.contains("how much the isotope Au-198 weighs, in Da")));
+    assert!(said.iter().any(|text| text.contains("the mass of the isotope Au-198 in Da")));
 }
 
 #[test]
@@ -300,27 +399,58 @@ fn frames_leave_the_core_whole_and_vary() {
     assert!(framed.contains(core));
 }
 
+/// The table that a value starts from.
+fn subject(scalar: &Scalar) -> usize {
+    let named = crate::question::draw::start(scalar).map(|(table, _)| table);
+    named.unwrap_or(match scalar {
+        Scalar::Field { of, .. } | Scalar::Name { of } => bottom(of),
+        Scalar::Count { rows } | Scalar::Aggregate { rows, .. } => rows.table,
+        Scalar::Converted { of, .. } | Scalar::Computed { a: of, .. } => subject(of),
+    })
+}
+
+fn bottom(entity: &Entity) -> usize {
+    match entity {
+        Entity::Named { table, .. } => *table,
+        Entity::Parent { of, .. } => bottom(of),
+        Entity::Ranked { rows, .. } => rows.of.as_ref().map_or(rows.table, |(_, of)| bottom(of)),
+    }
+}
+
+#[test]
+#[ignore = "prints requests for a reader"]
+fn print_requests_of_every_group() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tables");
+    let mut names: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    names.sort();
+    for path in names.iter().filter(|path| path.is_dir()) {
+        let Ok(group) = TableGroup::read(path) else { continue };
+        println!("== {}", group.name);
+        for (seed, wish) in drawn(&group, 40).iter().enumerate() {
+            println!("   {}", say(&group, wish, seed as u64));
+        }
+    }
+}
+
 #[test]
 fn requests_read_as_one_wish() {
     let mut text = String::new();
-    let group = shipped("chemistry");
-    for (at, (kind, wish)) in kinds(&Parts(&group)).iter().enumerate() {
-        text += &format!("{kind}: {}\n", say(&group, wish, at as u64));
-    }
-    for name in ["chemistry", "time_zones"] {
+    for (name, kinds) in [("chemistry", kinds as fn(&Parts) -> _), ("time_zones", kinds_in_time_zones)] {
         let group = shipped(name);
-        for (at, wish) in drawn(&group, 40).iter().enumerate() {
-            let mut draw = Draw::new(at as u64, name);
-            let english = English::new(&group, &mut draw);
-            let core = english.wish(wish, &mut draw);
+        let kinds: Vec<(&str, Wish)> = kinds(&Parts(&group));
+        for (at, (kind, wish)) in kinds.iter().enumerate() {
             let table = match wish {
                 Wish::Names(rows) | Wish::Common(rows, _) => rows.table,
                 Wish::Errand(errand) => errand.table,
                 Wish::One(_) | Wish::Which { .. } | Wish::Fold { .. } | Wish::Each(_) => {
-                    wish.scalars().iter().find_map(crate::question::draw::start).map_or(0, |(table, _)| table)
+                    wish.scalars().first().map_or(0, subject)
                 }
             };
-            text += &format!("{}\n", english.framed(&core, table, &mut draw));
+            let _ = writeln!(text, "{kind}: {}", say(&group, wish, at as u64));
+            let mut draw = Draw::new(at as u64, name);
+            let english = English::new(&group, &mut draw);
+            let core = english.wish(wish, &mut draw);
+            let _ = writeln!(text, "{kind}, framed: {}", english.framed(&core, table, &mut draw));
         }
     }
     insta::assert_snapshot!("requests", text);
@@ -328,7 +458,6 @@ fn requests_read_as_one_wish() {
 
 /// Tables that nobody wrote words for.
 fn plain() -> (tempfile::TempDir, TableGroup) {
-    use std::fmt::Write as _;
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, text: String| std::fs::write(folder.path().join(name), text).unwrap();
     let mut customers = "customer_id,name,city,signup_date,is_member\n".to_owned();

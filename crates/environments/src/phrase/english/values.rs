@@ -25,7 +25,7 @@ impl UnitSaid {
     /// "in kelvin", where there is something to say.
     pub(super) fn text(self, column: &Column) -> Option<String> {
         match self {
-            Self::Own => column.unit.as_deref().map(words::in_unit),
+            Self::Own => column.unit.map(words::in_unit),
             Self::Other(unit) => Some(words::in_other(unit)),
             Self::No => None,
         }
@@ -95,7 +95,7 @@ impl Voice<'_> {
         let bracketed = unit.text(column).map(|unit| format!(" ({unit})")).unwrap_or_default();
         let text = &np.text;
         match np.weight {
-            Weight::It | Weight::Each => np.possess(words) + &said,
+            Weight::It => np.possess(words) + &said,
             Weight::Clause | Weight::Phrase => match self.pick.below(3) {
                 0 => format!("the {words}{said} of {text}"),
                 1 => format!("the {words} of {text}{bracketed}"),
@@ -118,11 +118,26 @@ impl Voice<'_> {
 
     /// One of the owner's phrasings; with `noun`, only one that is a noun phrase.
     pub(super) fn own_phrase(&mut self, column: &Column, np: &Np, noun: bool) -> Option<String> {
-        let fits: Vec<&String> =
-            column.say.phrasings.iter().filter(|phrase| !noun || phrase.starts_with("the ")).collect();
+        let fits: Vec<&String> = column
+            .say
+            .phrasings
+            .iter()
+            .filter(|phrase| !noun || phrase.starts_with("the "))
+            .filter(|phrase| !np.is_long() || phrase.ends_with("{}"))
+            .collect();
         let phrase = fits.get(self.pick.below(fits.len()))?;
-        let possessed = phrase.strip_prefix("the ").and_then(|rest| rest.strip_suffix(" of {}"));
-        Some(possessed.map_or_else(|| phrase.replacen("{}", &np.text, 1), |thing| np.possess(thing)))
+        let possessed = phrase.strip_prefix("the ").and_then(|rest| rest.split_once(" of {}"));
+        let pronoun = matches!(np.weight, Weight::It);
+        let (before, _) = phrase.split_once("{}")?;
+        let named = self.group.tables.iter().map(|table| format!("the {} ", table.noun.singular));
+        if let Some(named) = named.into_iter().find(|named| before.ends_with(named.as_str())) {
+            // "the code of the language {}" takes the name alone.
+            return np.text.strip_prefix(named.as_str()).map(|label| phrase.replacen("{}", label, 1));
+        }
+        Some(match possessed {
+            Some((thing, rest)) if pronoun => np.possess(thing) + rest,
+            Some(_) | None => phrase.replacen("{}", &np.text, 1),
+        })
     }
 
     /// Who is or is not so, and the words for being so: "is radioactive", "has wifi".
@@ -183,14 +198,14 @@ impl Voice<'_> {
             if one == other {
                 let np = self.entity(one);
                 return match np.weight {
-                    Weight::It | Weight::Each => (np.possess(x), np.possess(y)),
+                    Weight::It => (np.possess(x), np.possess(y)),
                     Weight::Name | Weight::Phrase | Weight::Clause => (format!("the {x}"), np.possess(y)),
                 };
             }
             let plain = voice::depth(one).max(voice::depth(other)) < 2;
             if x == y && plain {
                 let (np, second) = (self.entity(one), self.entity(other));
-                if !matches!(second.weight, Weight::It | Weight::Each) {
+                if !matches!(second.weight, Weight::It) {
                     let that = if words::is_plural(x) { "those" } else { "that" };
                     return (np.possess(x), format!("{that} of {}", second.text));
                 }

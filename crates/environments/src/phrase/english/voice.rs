@@ -22,8 +22,6 @@ pub(super) struct Voice<'v> {
 pub(super) enum Pronoun {
     /// "it", "its"
     It,
-    /// "each", "each one's": several were introduced together.
-    Each,
     /// "that element"
     That,
 }
@@ -32,7 +30,6 @@ pub(super) enum Pronoun {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Weight {
     It,
-    Each,
     /// A noun with a name, or "that element".
     Name,
     /// Longer, but without a clause at its end.
@@ -52,24 +49,37 @@ pub(super) struct Np {
 #[derive(Clone, Copy)]
 pub(super) struct Place<'c> {
     pub(super) column: &'c Column,
+    /// All columns of its table.
+    pub(super) columns: &'c [Column],
     pub(super) largest: bool,
     pub(super) rank: usize,
 }
 
 impl Place<'_> {
-    /// "second-heaviest", where the column has such a word.
-    pub(super) fn adjective(self) -> Option<String> {
+    /// The owner's word, unless another column of the table has the same: "most abundant" in what?
+    pub(super) fn own(&self) -> Option<&str> {
+        let word = |column: &Column| {
+            if self.largest { column.say.most.clone() } else { column.say.least.clone() }
+        };
         let own = if self.largest { &self.column.say.most } else { &self.column.say.least };
-        let word = own.as_deref().or(match (self.column.words.as_str(), self.largest) {
-            ("latitude", true) => Some("northernmost"),
-            ("latitude", false) => Some("southernmost"),
-            _ => None,
-        });
+        let shared = self.columns.iter().filter(|column| word(column) == *own).count() > 1;
+        own.as_deref().filter(|_| !shared)
+    }
+
+    /// "second-heaviest", where the column has such a word.
+    pub(super) fn adjective(&self) -> Option<String> {
+        let word = self.own().filter(|word| self.rank == 1 || !word.starts_with("first")).or(
+            match (self.column.words.as_str(), self.largest) {
+                ("latitude", true) => Some("northernmost"),
+                ("latitude", false) => Some("southernmost"),
+                _ => None,
+            },
+        );
         word.map(|word| words::ranked(self.rank, word))
     }
 
     /// "the second-highest melting point"
-    pub(super) fn measure(self) -> String {
+    pub(super) fn measure(&self) -> String {
         let word = words::ranked(self.rank, Scale::of(self.column).superlative(self.largest));
         format!("the {word} {}", self.column.words)
     }
@@ -80,6 +90,11 @@ impl Np {
         self.weight == Weight::Clause
     }
 
+    /// Whether a verb after it would come too late.
+    pub(super) fn is_long(&self) -> bool {
+        self.is_heavy() || self.text.chars().count() > 45
+    }
+
     fn new(text: String, weight: Weight) -> Self {
         Self { text, weight }
     }
@@ -88,7 +103,6 @@ impl Np {
     pub(super) fn possess(&self, thing: &str) -> String {
         match self.weight {
             Weight::It => format!("its {thing}"),
-            Weight::Each => format!("each one's {thing}"),
             Weight::Name | Weight::Phrase | Weight::Clause => format!("the {thing} of {}", self.text),
         }
     }
@@ -161,7 +175,8 @@ impl<'v> Voice<'v> {
     }
 
     pub(super) fn place(&self, rows: &Rows, by: usize, largest: bool, rank: usize) -> Place<'v> {
-        Place { column: self.column(rows.table, by), largest, rank }
+        let columns = &self.group.tables[rows.table].columns;
+        Place { column: &columns[by], columns, largest, rank }
     }
 
     /// Whether a row was introduced, and the phrase that means it from then on.
@@ -172,8 +187,7 @@ impl<'v> Voice<'v> {
         let that = || Np::new(format!("that {}", self.singular(table)), Weight::Name);
         match self.known[at].1 {
             Pronoun::It if last => Some(Np::new("it".to_owned(), Weight::It)),
-            Pronoun::Each if last => Some(Np::new("each".to_owned(), Weight::Each)),
-            Pronoun::It | Pronoun::Each | Pronoun::That => {
+            Pronoun::It | Pronoun::That => {
                 let again =
                     self.known[at + 1..].iter().any(|(later, _)| later.table(&self.group.links) == table);
                 (!again).then(that)
@@ -208,6 +222,10 @@ impl<'v> Voice<'v> {
         match (label.is_empty(), says_so) {
             (true, _) => format!("that {noun}"),
             (false, _) if starts_so => label.to_owned(),
+            // A proper name takes no article: "Kankan Airport".
+            (false, true) if label.split(' ').all(|word| !word.starts_with(char::is_lowercase)) => {
+                label.to_owned()
+            }
             (false, true) => format!("the {label}"),
             (false, false) => format!("the {noun} {label}"),
         }
@@ -219,11 +237,12 @@ impl<'v> Voice<'v> {
         let text = &child.text;
         let genitive = child.weight == Weight::Name && words::takes_genitive(text);
         match (link.belongs, child.weight) {
-            (true, Weight::It | Weight::Each) => match self.pick.below(3) {
+            (true, Weight::Phrase) if child.is_long() => Np::new(child.possess(role), Weight::Phrase),
+            (true, Weight::It) => match self.pick.below(3) {
                 0 => Np::new(format!("the {role} {text} belongs to"), Weight::Clause),
                 _ => Np::new(child.possess(role), Weight::Phrase),
             },
-            (_, Weight::Clause) | (false, Weight::It | Weight::Each | Weight::Phrase) => {
+            (_, Weight::Clause) | (false, Weight::It | Weight::Phrase) => {
                 Np::new(child.possess(role), child.weight.max_phrase())
             }
             (true, Weight::Name | Weight::Phrase) => match self.pick.below(8) {
@@ -256,12 +275,17 @@ impl<'v> Voice<'v> {
             };
         }
         let one = self.describe(rows, super::rows::Number::One, false);
-        let weight = if one.heavy { Weight::Clause } else { Weight::Phrase };
+        let weight = if one.heavy || one.claused { Weight::Clause } else { Weight::Phrase };
         let before = if one.its.is_empty() { "the " } else { &one.its };
         if let Some(word) = place.adjective().filter(|_| !self.pick.percent(25)) {
             return Np::new(format!("{before}{word} {}", one.body()), weight);
         }
-        if !one.claused && !one.heavy && !self.pick.percent(30) {
+        // "the element of its heaviest isotope with …" would leave open who has it.
+        let nested = rows
+            .of
+            .as_ref()
+            .is_some_and(|(_, of)| spine(of).iter().any(|of| matches!(of, Entity::Ranked { .. })));
+        if !one.claused && !one.heavy && !nested && !self.pick.percent(30) {
             return Np::new(format!("{before}{} with {measure}", one.body()), weight);
         }
         let many = self.rows(rows, super::rows::Determiner::The);
@@ -282,7 +306,7 @@ impl Weight {
     fn max_phrase(self) -> Self {
         match self {
             Self::Clause => Self::Clause,
-            Self::It | Self::Each | Self::Name | Self::Phrase => Self::Phrase,
+            Self::It | Self::Name | Self::Phrase => Self::Phrase,
         }
     }
 }

@@ -32,7 +32,6 @@ const SIZES: &[&str] = &[
     "quantity",
     "width",
     "diameter",
-    "capacity",
 ];
 const IRREGULAR: &[(&str, &str)] = &[
     ("radius", "radii"),
@@ -66,6 +65,9 @@ impl Scale {
         let head = head(&column.words);
         if column.kind == Kind::Date || is_year(column) {
             Self::Time
+        } else if ["highest ", "lowest "].iter().any(|start| column.words.starts_with(start)) {
+            // "the highest lowest voltage" would be a riddle.
+            Self::Size
         } else if SIZES.contains(&head.rsplit(' ').next().unwrap_or(head)) {
             Self::Size
         } else {
@@ -108,9 +110,15 @@ impl Scale {
     }
 }
 
-/// What the first words of a name are about: "date" of "date of birth".
+/// What the first words of a name are about, and the rest: "date" and " of birth".
+fn split(words: &str) -> (&str, &str) {
+    let links = [" of ", " in ", " at ", " for ", " per ", " from ", " to ", " by ", " on "];
+    let at = links.iter().filter_map(|link| words.find(link)).min().unwrap_or(words.len());
+    words.split_at(at)
+}
+
 fn head(words: &str) -> &str {
-    words.split_once(" of ").map_or(words, |(head, _)| head)
+    split(words).0
 }
 
 /// Whether a column holds years.
@@ -134,8 +142,7 @@ pub(super) fn plural(words: &str) -> String {
     if is_plural(words) {
         return words.to_owned();
     }
-    let (head, rest) =
-        words.split_once(" of ").map_or((words, String::new()), |(head, rest)| (head, format!(" of {rest}")));
+    let (head, rest) = split(words);
     let (before, last) =
         head.rsplit_once(' ').map_or((String::new(), head), |(before, last)| (format!("{before} "), last));
     let irregular = IRREGULAR.iter().find(|(one, _)| *one == last).map(|(_, many)| (*many).to_owned());
@@ -149,6 +156,22 @@ pub(super) fn plural(words: &str) -> String {
         }
     });
     format!("{before}{many}{rest}")
+}
+
+/// "a" or "an": acronyms are spelled out, "a UTC offset", "an ISO code".
+pub(super) fn article(words: &str) -> &'static str {
+    let first = words.split([' ', '-']).next().unwrap_or_default();
+    let spelled = first.chars().count() > 1 && first.chars().all(char::is_uppercase);
+    match first.chars().next() {
+        Some(letter) if spelled => {
+            if "AEFHILMNORSX".contains(letter) {
+                "an"
+            } else {
+                "a"
+            }
+        }
+        Some(_) | None => crate::tables::article(words),
+    }
 }
 
 /// "is" or "are" after a column's words.
@@ -218,14 +241,10 @@ pub(super) fn date(text: &str, written: bool) -> String {
     }
 }
 
-/// A category as it is said: the owner's word for it, else as in the data, quoted where it has spaces.
-pub(super) fn category(column: &Column, cell: &Cell) -> String {
+/// A category as in the data, quoted where it has spaces.
+pub(super) fn category(cell: &Cell) -> String {
     let source = number(cell);
-    match column.say.values.get(&source) {
-        Some(said) => said.clone(),
-        None if source.contains(char::is_whitespace) => format!("\"{source}\""),
-        None => source,
-    }
+    if source.contains(char::is_whitespace) { format!("\"{source}\"") } else { source }
 }
 
 /// "second-highest", "second most populous"

@@ -1,64 +1,10 @@
-//! Tables with Chinese words set by hand: the two shipped groups, and a small one with roles, dates and flags.
+//! Tables with Chinese words: shipped groups, and a small one with roles, dates and flags whose words are set by hand.
 
 use crate::question::{Bound, Condition, Entity, Rows, Scalar, Test};
 use crate::tables::{Cell, TableGroup};
 use std::path::Path;
 
 type Word = (&'static str, &'static str, &'static str);
-
-const CHEMISTRY: &[Word] = &[
-    ("elements", "atomic_number", "原子序数"),
-    ("elements", "name", "名称"),
-    ("elements", "symbol", "符号"),
-    ("elements", "period", "周期数"),
-    ("elements", "block", "区"),
-    ("elements", "electronic_configuration", "电子排布"),
-    ("elements", "cas_number", "CAS号"),
-    ("elements", "discovery_year", "发现年份"),
-    ("elements", "atomic_weight_da", "原子量"),
-    ("elements", "density_g_per_cm3", "密度"),
-    ("elements", "melting_point_k", "熔点"),
-    ("elements", "boiling_point_k", "沸点"),
-    ("elements", "electron_affinity_ev", "电子亲和能"),
-    ("elements", "pauling_electronegativity", "鲍林电负性"),
-    ("elements", "single_bond_covalent_radius_pm", "单键共价半径"),
-    ("elements", "thermal_conductivity_w_per_m_k", "热导率"),
-    ("elements", "crust_abundance_mg_per_kg", "地壳丰度"),
-    ("elements", "is_radioactive", "放射性"),
-    ("groups", "cas_group_symbol", "CAS族号"),
-    ("groups", "name", "名称"),
-    ("series", "name", "名称"),
-    ("isotopes", "nuclide", "核素符号"),
-    ("isotopes", "mass_number", "质量数"),
-    ("isotopes", "mass_da", "质量"),
-    ("isotopes", "natural_abundance_percent", "天然丰度"),
-    ("isotopes", "half_life", "半衰期"),
-    ("isotopes", "spin", "自旋"),
-    ("isotopes", "parity", "宇称"),
-    ("isotopes", "discovery_year", "发现年份"),
-    ("isotopes", "is_radioactive", "放射性"),
-    ("decay_modes", "mode", "方式"),
-    ("decay_modes", "intensity_percent", "强度"),
-    ("ions", "species", "名称"),
-    ("ions", "charge", "电荷数"),
-    ("ions", "isoelectronic_sequence", "等电子序列"),
-    ("ions", "ground_level", "基态能级"),
-    ("ions", "ionization_energy_ev", "电离能"),
-];
-
-const TIME_ZONES: &[Word] = &[
-    ("countries", "name", "名称"),
-    ("countries", "country_code", "国家代码"),
-    ("time_zones", "zone", "名称"),
-    ("time_zones", "latitude_degrees", "纬度"),
-    ("time_zones", "longitude_degrees", "经度"),
-    ("time_zones", "january_2024_utc_offset_minutes", "2024年1月的UTC偏移"),
-    ("time_zones", "july_2024_utc_offset_minutes", "2024年7月的UTC偏移"),
-    ("time_zones", "coverage", "覆盖范围"),
-    ("offset_changes", "changed_at_utc", "变更时间"),
-    ("offset_changes", "offset_before_minutes", "变更前偏移"),
-    ("offset_changes", "offset_after_minutes", "变更后偏移"),
-];
 
 const FLIGHTS: &[Word] = &[
     ("airports", "elevation_m", "海拔"),
@@ -108,54 +54,11 @@ pub(super) fn shipped(name: &str) -> std::path::PathBuf {
 }
 
 pub(super) fn chemistry() -> TableGroup {
-    let nouns = [
-        ("elements", "元素", "种"),
-        ("groups", "族", "个"),
-        ("series", "系列", "个"),
-        ("isotopes", "同位素", "种"),
-        ("decay_modes", "衰变方式", "种"),
-        ("ions", "离子", "种"),
-    ];
-    let mut group = tables(&shipped("chemistry"), CHEMISTRY, &nouns);
-    group.title_zh = Some("化学元素与核素".to_owned());
-    let (table, column) = column_of(&group, "isotopes", "mass_da");
-    let mass = &mut group.tables[table].columns[column].say;
-    (mass.most_zh, mass.least_zh) = (Some("最重的".to_owned()), Some("最轻的".to_owned()));
-    mass.phrasings_zh = vec!["{}有多重".to_owned(), "{}的原子质量".to_owned()];
-    let (table, column) = column_of(&group, "isotopes", "parity");
-    let parity = &mut group.tables[table].columns[column].say.values_zh;
-    parity.insert("+".to_owned(), "正".to_owned());
-    parity.insert("-".to_owned(), "负".to_owned());
-    for table in ["isotopes", "elements"] {
-        let (table, column) = column_of(&group, table, "is_radioactive");
-        let flag = &mut group.tables[table].columns[column].say.values_zh;
-        flag.insert("false".to_owned(), "稳定".to_owned());
-    }
-    for (table, role) in [("elements", "所属族"), ("elements", "所属系列"), ("isotopes", "所属元素")]
-    {
-        let (child, parent) = (table_of(&group, table), role.trim_start_matches("所属").to_owned());
-        let fits = |group: &TableGroup, link: usize| {
-            let link = &group.links[link];
-            link.child == child && group.tables[link.parent].zh.as_deref() == Some(parent.as_str())
-        };
-        let at = (0..group.links.len()).find(|link| fits(&group, *link)).unwrap();
-        group.links[at].zh = Some(role.to_owned());
-    }
-    group
+    TableGroup::read(&shipped("chemistry")).unwrap()
 }
 
 pub(super) fn time_zones() -> TableGroup {
-    let nouns = [
-        ("countries", "国家", "个"),
-        ("time_zones", "时区", "个"),
-        ("aliases", "别名", "个"),
-        ("offset_changes", "偏移变更", "次"),
-    ];
-    let mut group = tables(&shipped("time_zones"), TIME_ZONES, &nouns);
-    group.title_zh = Some("世界各地的时区".to_owned());
-    let at = link_of(&group, "time_zones", "countries");
-    group.links[at].zh = Some("所在国家".to_owned());
-    group
+    TableGroup::read(&shipped("time_zones")).unwrap()
 }
 
 pub(super) fn flights() -> TableGroup {
