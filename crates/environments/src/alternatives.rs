@@ -43,6 +43,7 @@ pub(crate) fn alternatives(toolbox: &Toolbox, draw: &mut Draw) -> Result<Alterna
                 Slot::FromUnit | Slot::ToUnit | Slot::Operation => others.choices(call.tool, *slot, given),
                 Slot::Value | Slot::A | Slot::B => others.numbers(given),
                 Slot::Limit => Vec::new(),
+                Slot::Desk(slot) => others.at_desk(*slot, given, draw),
             };
             if !values.is_empty() {
                 arguments.insert(toolbox.parameter(call.tool, *slot), values);
@@ -59,6 +60,19 @@ struct Others<'a> {
 }
 
 impl Others<'_> {
+    /// Other values of an argument of a desk's tool.
+    fn at_desk(&self, slot: crate::errand::DeskSlot, given: &Given, draw: &mut Draw) -> Vec<Json> {
+        let own = match given {
+            Given::Literal(json) | Given::Chosen { value: json, .. } => json.clone(),
+            Given::Step(step) => self.toolbox.lowered.steps[*step].value.clone(),
+            Given::Field(_) | Given::Made(_) => Json::Null,
+        };
+        self.toolbox
+            .counter()
+            .map(|counter| counter.alternatives(slot, given, &own, draw))
+            .unwrap_or_default()
+    }
+
     /// Other rows, by name or id as the call has it.
     fn rows(&self, steps: &[&Step], given: &Given, slot: Slot, draw: &mut Draw) -> Result<Vec<Json>, String> {
         let group = self.toolbox.group;
@@ -75,7 +89,7 @@ impl Others<'_> {
             Piece::Value(Scalar::Count { rows } | Scalar::Aggregate { rows, .. }) | Piece::Rows(rows) => {
                 of(rows)
             }
-            Piece::Value(_) | Piece::Row(_) => None,
+            Piece::Value(_) | Piece::Row(_) | Piece::Desk(_) => None,
         });
         let fits = |row: &usize| {
             Some(*row) != own && link.is_none_or(|link| !self.toolbox.world.children(link, *row).is_empty())
@@ -122,7 +136,7 @@ impl Others<'_> {
         let own = match given {
             Given::Literal(json) => json.clone(),
             Given::Step(step) => self.toolbox.lowered.steps[*step].value.clone(),
-            Given::Field(_) => Json::Null,
+            Given::Field(_) | Given::Made(_) | Given::Chosen { .. } => Json::Null,
         };
         let mut pool: Vec<Json> =
             self.toolbox.world.rows(table).iter().map(|row| cells[*row].json()).collect();
@@ -156,7 +170,7 @@ impl Others<'_> {
             Piece::Row(Entity::Ranked { rows, .. }) => rows.as_mut(),
             Piece::Value(Scalar::Name { of: Entity::Ranked { rows, .. } }) => rows.as_mut(),
             Piece::Value(Scalar::Count { rows } | Scalar::Aggregate { rows, .. }) | Piece::Rows(rows) => rows,
-            Piece::Value(_) | Piece::Row(_) => return false,
+            Piece::Value(_) | Piece::Row(_) | Piece::Desk(_) => return false,
         };
         for condition in rows.conditions.iter_mut().filter(|condition| condition.column == column) {
             match &mut condition.test {
@@ -179,7 +193,7 @@ impl Others<'_> {
             Given::Field(field) => {
                 table_of(tool).map_or(Json::Null, |table| json!(self.toolbox.field(table, *field)))
             }
-            Given::Step(_) => Json::Null,
+            Given::Step(_) | Given::Made(_) | Given::Chosen { .. } => Json::Null,
         };
         let others = self.toolbox.choices(tool, slot).into_iter().filter(|choice| *choice != own);
         others.take(ALTERNATIVES).collect()
@@ -214,6 +228,6 @@ fn table_of(tool: Tool) -> Option<usize> {
     match tool {
         Tool::Search { table } | Tool::Find { table } | Tool::Get { table } => Some(table),
         Tool::List { table, .. } | Tool::Count { table, .. } | Tool::Summary { table, .. } => Some(table),
-        Tool::Convert { .. } | Tool::Calculate | Tool::Days => None,
+        Tool::Convert { .. } | Tool::Calculate | Tool::Days | Tool::Desk(_) => None,
     }
 }

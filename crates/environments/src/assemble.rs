@@ -6,7 +6,8 @@
 
 use crate::alternatives::alternatives;
 use crate::draw::Draw;
-use crate::lower::{Lowered, Read, Step, Tool};
+use crate::errand::{Counter, DeskRead, DeskTool};
+use crate::lower::{Lowered, Read, Source, Step, Tool};
 use crate::phrase::Voice;
 use crate::question::evaluate::Truth;
 use crate::question::shape;
@@ -80,7 +81,7 @@ pub(crate) fn assemble(question: &Question, draw: &mut Draw) -> Result<Assembled
         withheld: Vec::new(),
         tools,
         data: refs,
-        state: None,
+        state: toolbox.counter().map(|counter| counter.state()),
         gold: builder.gold(),
         goals,
         evidence: Evidence { alternatives, ..Evidence::default() },
@@ -181,6 +182,7 @@ impl Builder<'_> {
         let column = match piece {
             Piece::Value(Scalar::Field { of, column }) => (of.table(links), *column),
             Piece::Value(Scalar::Aggregate { rows, column, .. }) => (rows.table, *column),
+            Piece::Desk(piece) => return piece.dated(),
             Piece::Value(_) | Piece::Row(_) | Piece::Rows(_) => return false,
         };
         self.group().tables[column.0].columns[column.1].kind == Kind::Date
@@ -236,6 +238,10 @@ impl Builder<'_> {
                 both.retain(|name| other.contains(name));
                 Ok(set(both))
             }
+            Wish::Errand(errand) => Ok(match (errand.told.as_str(), errand.told_a_date(self.group())) {
+                (Some(day), true) => Value::Date { value: day.to_owned() },
+                _ => Value::from_json(&errand.told),
+            }),
         }
     }
 
@@ -268,10 +274,14 @@ impl Builder<'_> {
     /// The tools that are offered, in random order: those that are needed, and some beside them.
     fn offers(&self, removed: Option<Tool>, draw: &mut Draw) -> Vec<Offer> {
         let needed = self.lowered().tools();
+        let desk: Vec<DeskTool> = needed.iter().filter_map(|tool| tool.of_desk()).collect();
         let search = self.toolbox.cut.search;
         let world = self.toolbox.world;
         let mut offers: Vec<Offer> =
             needed.iter().filter(|tool| Some(**tool) != removed).map(|tool| Offer::Full(*tool)).collect();
+        if self.toolbox.counter().is_some() {
+            offers.extend(Counter::others(&desk, draw).into_iter().map(|tool| Offer::Full(Tool::Desk(tool))));
+        }
         let touched = self.toolbox.tables(&needed.iter().map(|tool| Offer::Full(*tool)).collect::<Vec<_>>());
         let named = |table: &usize| {
             self.group().tables[*table].label.is_some()
@@ -309,9 +319,16 @@ impl Builder<'_> {
 
     fn gold(&self) -> Vec<GoldCall> {
         let lowered = self.lowered();
-        let reference = |step: usize| {
-            let step = &lowered.steps[step];
-            format!("{}#{}", call_id(step.call), self.toolbox.path(step))
+        let reference = |source: Source| match source {
+            Source::Step(step) => {
+                let step = &lowered.steps[step];
+                format!("{}#{}", call_id(step.call), self.toolbox.path(step))
+            }
+            Source::Made(call) => {
+                let path =
+                    self.toolbox.counter().map(|counter| counter.path(DeskRead::Made)).unwrap_or_default();
+                format!("{}#{path}", call_id(call))
+            }
         };
         (0..lowered.calls.len())
             .map(|call| GoldCall {
@@ -322,18 +339,19 @@ impl Builder<'_> {
             .collect()
     }
 
+    /// One goal a step, in order, and one for all writing calls before whatever is read of what they made.
     fn goals(&self, values: &[Value], voice: &Voice) -> Vec<Goal> {
         let lowered = self.lowered();
-        let steps = lowered.steps.iter().enumerate();
-        steps
-            .map(|(at, step)| Goal {
-                id: format!("g{}", at + 1),
+        let id = |step: usize| format!("g{}", step + 1);
+        let state = id(lowered.steps.len());
+        let goal = |at: usize| {
+            let step = &lowered.steps[at];
+            let mut depends_on: Vec<String> = lowered.parents(at).into_iter().map(id).collect();
+            depends_on.extend(lowered.follows_writes(at).then(|| state.clone()));
+            Goal {
+                id: id(at),
                 question: voice.piece(&step.piece),
-                depends_on: lowered
-                    .parents(at)
-                    .into_iter()
-                    .map(|parent| format!("g{}", parent + 1))
-                    .collect(),
+                depends_on,
                 kind: GoalKind::Returns {
                     tool: self.toolbox.name(lowered.calls[step.call].tool),
                     path: self.toolbox.path(step),
@@ -343,8 +361,23 @@ impl Builder<'_> {
                     grounded: true,
                     comparator: astra_protocol::Comparator::Equals,
                 },
-            })
-            .collect()
+            }
+        };
+        let (after, before): (Vec<usize>, Vec<usize>) =
+            (0..lowered.steps.len()).partition(|step| lowered.follows_writes(*step));
+        let mut goals: Vec<Goal> = before.into_iter().map(goal).collect();
+        if !lowered.writes.is_empty() {
+            goals.push(Goal {
+                id: state.clone(),
+                question: voice.done().to_owned(),
+                depends_on: lowered.parents_of_writes().into_iter().map(id).collect(),
+                kind: GoalKind::StateEquals {
+                    gold: lowered.writes.iter().map(|call| call_id(*call)).collect(),
+                },
+            });
+        }
+        goals.extend(after.into_iter().map(goal));
+        goals
     }
 
     /// The files that the offered tools read.
@@ -383,6 +416,7 @@ fn kind(step: &Step) -> &'static str {
         (Piece::Row(crate::question::Entity::Ranked { .. }), _) => "ranking",
         (Piece::Row(_), _) => "hop",
         (Piece::Rows(_), _) => "list",
+        (Piece::Desk(_), _) => "desk",
         (Piece::Value(scalar), _) => match scalar {
             Scalar::Field { .. } => "lookup",
             Scalar::Name { of: crate::question::Entity::Ranked { .. } } => "ranking",

@@ -34,6 +34,8 @@ pub struct GenerateOptions {
     pub languages: Vec<Language>,
     /// Percentage of arenas from which a needed tool is taken away.
     pub unanswerable: usize,
+    /// Percentage of arenas in which something is to be done, and not only found out.
+    pub stateful: usize,
 }
 
 impl Default for GenerateOptions {
@@ -46,7 +48,7 @@ impl Default for GenerateOptions {
             Topology::ParallelMultiHop,
         ];
         let languages = vec![Language::English, Language::Chinese];
-        Self { seed: 0, min_hops: 1, max_hops: 6, topologies, languages, unanswerable: 7 }
+        Self { seed: 0, min_hops: 1, max_hops: 6, topologies, languages, unanswerable: 7, stateful: 15 }
     }
 }
 
@@ -135,6 +137,7 @@ impl<'a> Generator<'a> {
                 lowered: &lowered,
                 cut: chosen.cut,
                 dialect: Dialect(draw.below(DIALECTS)),
+                errand: chosen.wish.errand(),
             };
             let question = Question {
                 wish: &chosen.wish,

@@ -6,14 +6,14 @@
 
 use crate::draw::Draw;
 use crate::generate::GenerateOptions;
-use crate::lower::{Counting, Cut, Lowered, lower};
+use crate::lower::{Counting, Cut, lower};
 use crate::question::Wish;
 use crate::question::draw::Asker;
 use crate::question::evaluate::Truth;
 use crate::question::shape;
 use crate::tables::{Language, TableGroup};
 use crate::world::{self, World};
-use astra_protocol::{Topology, topology_of};
+use astra_protocol::Topology;
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
@@ -25,6 +25,8 @@ const KEPT: usize = 6;
 const MAX_DRAWS: u32 = 200;
 /// Draws in which the drawn depth is insisted on.
 const STUBBORN: u32 = 120;
+/// Of these, how often an errand is drawn where one is wanted.
+const ERRAND_DRAWS: u32 = 140;
 /// Share of the questions that may repeat the shape of an earlier one, in percent.
 const MAX_REPEATS: u64 = 3;
 /// Draws after which a repeated shape is taken, where the share allows.
@@ -101,12 +103,17 @@ impl Ledger {
         let language = draw.pick(&languages).copied().unwrap_or(Language::English);
         let unanswerable = draw.percent(options.unanswerable);
         let wanted = depth(options, &mut draw);
+        let stateful = draw.percent(options.stateful);
+        // An errand without its tools is another kind of task, which is not asked here.
+        let unanswerable = unanswerable && !stateful;
         let mut why: Vec<String> = Vec::new();
         for round in 0..MAX_DRAWS {
             let mut draw = Draw::new(options.seed, &format!("{stream}/{round}"));
             // Where the wanted depth is hard to find, any depth will do.
             let depth = if round < STUBBORN { wanted } else { depth(options, &mut draw) };
-            let drawn = draw_one(group, options, world, (topology, depth), &mut draw);
+            // Tables that fit no desk are asked about instead.
+            let errand = (stateful && round < ERRAND_DRAWS).then_some(language);
+            let drawn = draw_one(group, options, world, (topology, depth, errand), &mut draw);
             let reason = match drawn {
                 None => "no rows fit the drawn shape",
                 Some((wish, cut)) if unanswerable && matches!(wish, Wish::Which { .. }) => {
@@ -147,7 +154,7 @@ fn draw_one(
     group: &TableGroup,
     options: &GenerateOptions,
     world: &World,
-    (topology, depth): (Topology, usize),
+    (topology, depth, errand): (Topology, usize, Option<Language>),
     draw: &mut Draw,
 ) -> Option<(Wish, Cut)> {
     let chained = matches!(topology, Topology::MultiHop | Topology::ParallelMultiHop);
@@ -159,9 +166,16 @@ fn draw_one(
     };
     let depth = if chained { depth } else { 1 };
     let truth = Truth { group, world };
-    let wish = Asker { truth, search: cut.search }.wish(topology, depth, draw)?;
+    let asker = Asker { truth, search: cut.search };
+    let wish = match errand {
+        Some(language) => {
+            let plain = matches!(topology, Topology::SingleHop | Topology::MultiHop);
+            Wish::Errand(Box::new(crate::errand::draw(&asker, language, (plain, depth), draw)?))
+        }
+        None => asker.wish(topology, depth, draw)?,
+    };
     let lowered = lower(truth, cut, &wish)?;
-    let (found, hops) = topology_of_steps(&lowered)?;
+    let (found, hops) = lowered.topology()?;
     let fits = found == topology && hops == depth;
     let sayable = group.languages.iter().all(|language| crate::phrase::sayable(group, &wish, *language));
     (fits && sayable).then_some((wish, cut))
@@ -181,15 +195,4 @@ fn depth(options: &GenerateOptions, draw: &mut Draw) -> usize {
             here
         })
         .unwrap_or(least)
-}
-
-fn topology_of_steps(lowered: &Lowered) -> Option<(Topology, usize)> {
-    let names: Vec<String> = (0..lowered.steps.len()).map(|at| at.to_string()).collect();
-    let nodes: Vec<(&str, Vec<&str>)> = (0..lowered.steps.len())
-        .map(|at| {
-            let parents = lowered.parents(at).into_iter().map(|parent| names[parent].as_str()).collect();
-            (names[at].as_str(), parents)
-        })
-        .collect();
-    topology_of(&nodes)
 }

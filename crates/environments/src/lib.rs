@@ -14,6 +14,7 @@ mod tables;
 
 // The piece of them in which questions are asked, the questions, and the calls that answer them.
 mod draw;
+mod errand;
 mod numbers;
 mod scale;
 mod world;

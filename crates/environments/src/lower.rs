@@ -4,10 +4,12 @@
 //! values that one record holds. What is read is a [`Step`], and one step is one goal; a step that takes another's value
 //! names it, and that is the whole dependency graph. Names of tools, parameters and fields are the dialect's business.
 
+use crate::errand::{DeskRead, DeskSlot, DeskTool};
 use crate::question::draw::MAX_NAMES;
 use crate::question::evaluate::Truth;
 use crate::question::units::Dimension;
 use crate::question::{Bound, Entity, Operation, Piece, Rows, Scalar, Statistic, Test, Wish};
+use astra_protocol::{Topology, topology_of};
 use serde_json::{Map, Value as Json, json};
 
 /// A tool of the arena. The derived order is no matter; equality is what makes two calls calls of one tool.
@@ -31,6 +33,26 @@ pub(crate) enum Tool {
     Calculate,
     /// Days between two dates.
     Days,
+    /// What a desk does with its entries.
+    Desk(DeskTool),
+}
+
+impl Tool {
+    /// The desk's tool, if it is one.
+    pub(crate) fn of_desk(self) -> Option<DeskTool> {
+        match self {
+            Self::Desk(tool) => Some(tool),
+            Self::Search { .. }
+            | Self::Find { .. }
+            | Self::Get { .. }
+            | Self::List { .. }
+            | Self::Count { .. }
+            | Self::Summary { .. }
+            | Self::Convert { .. }
+            | Self::Calculate
+            | Self::Days => None,
+        }
+    }
 }
 
 /// Whose rows a tool takes: those that refer by this link to a row, which is given by id or by name.
@@ -68,6 +90,7 @@ pub(crate) enum Slot {
     Operation,
     A,
     B,
+    Desk(DeskSlot),
 }
 
 /// What a parameter is given.
@@ -79,6 +102,10 @@ pub(crate) enum Given {
     Field(Field),
     /// The value of an earlier step.
     Step(usize),
+    /// The id that an earlier writing call made.
+    Made(usize),
+    /// What a comparison of these steps' values chooses.
+    Chosen { steps: Vec<usize>, value: Json },
 }
 
 /// A field of a record.
@@ -87,6 +114,15 @@ pub(crate) enum Field {
     Column(usize),
     /// The id of the row that this link leads to.
     Parent(usize),
+}
+
+/// What an argument refers to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Source {
+    /// The value of a step.
+    Step(usize),
+    /// The id that a writing call made.
+    Made(usize),
 }
 
 /// One call.
@@ -113,6 +149,7 @@ pub(crate) enum Read {
     Total,
     /// The computed number.
     Result,
+    Desk(DeskRead),
 }
 
 /// A value read from a call's result: one goal.
@@ -156,6 +193,8 @@ pub(crate) struct Lowered {
     pub(crate) steps: Vec<Step>,
     /// Last step of each branch, in the order of the wish.
     pub(crate) ends: Vec<usize>,
+    /// Calls that change the state, in order; one goal together.
+    pub(crate) writes: Vec<usize>,
 }
 
 /// The row that a call takes.
@@ -166,7 +205,7 @@ enum Subject {
 
 /// Writes calls.
 pub(crate) struct Lowering<'a> {
-    truth: Truth<'a>,
+    pub(crate) truth: Truth<'a>,
     cut: Cut,
     pub(crate) out: Lowered,
 }
@@ -180,6 +219,7 @@ pub(crate) fn lower(truth: Truth<'_>, cut: Cut, wish: &Wish) -> Option<Lowered> 
             lowering.names(a)?;
             lowering.names(b)?;
         }
+        Wish::Errand(errand) => lowering.errand(errand)?,
         Wish::One(_) | Wish::Which { .. } | Wish::Fold { .. } | Wish::Each(_) => {
             for scalar in wish.scalars() {
                 let step = lowering.scalar(scalar)?;
@@ -195,7 +235,11 @@ pub(crate) fn lower(truth: Truth<'_>, cut: Cut, wish: &Wish) -> Option<Lowered> 
 
 impl<'a> Lowering<'a> {
     pub(crate) fn new(truth: Truth<'a>, cut: Cut) -> Self {
-        Self { truth, cut, out: Lowered { calls: Vec::new(), steps: Vec::new(), ends: Vec::new() } }
+        Self {
+            truth,
+            cut,
+            out: Lowered { calls: Vec::new(), steps: Vec::new(), ends: Vec::new(), writes: Vec::new() },
+        }
     }
 
     /// The step that finds a row's id; also where the user says its name.
@@ -363,15 +407,32 @@ impl<'a> Lowering<'a> {
     /// The step of this call and read; an equal one stands already when the same was read before.
     fn step(&mut self, call: Call, read: Read, piece: Piece, subject: Option<Entity>) -> Option<usize> {
         let value = self.truth.piece(&piece)?;
-        let number = self.out.calls.iter().position(|known| *known == call).unwrap_or_else(|| {
+        let number = self.call(call);
+        Some(self.read(number, read, piece, value, subject))
+    }
+
+    /// The number of this call; an equal one may stand already.
+    pub(crate) fn call(&mut self, call: Call) -> usize {
+        self.out.calls.iter().position(|known| *known == call).unwrap_or_else(|| {
             self.out.calls.push(call);
             self.out.calls.len() - 1
-        });
-        let known = self.out.steps.iter().position(|step| step.call == number && step.read == read);
-        Some(known.unwrap_or_else(|| {
-            self.out.steps.push(Step { call: number, read, piece, value, subject });
+        })
+    }
+
+    /// The step that reads this of a call.
+    pub(crate) fn read(
+        &mut self,
+        call: usize,
+        read: Read,
+        piece: Piece,
+        value: Json,
+        subject: Option<Entity>,
+    ) -> usize {
+        let known = self.out.steps.iter().position(|step| step.call == call && step.read == read);
+        known.unwrap_or_else(|| {
+            self.out.steps.push(Step { call, read, piece, value, subject });
             self.out.steps.len() - 1
-        }))
+        })
     }
 }
 
@@ -411,12 +472,49 @@ impl Operation {
 impl Lowered {
     /// Steps whose values a step's call takes.
     pub(crate) fn parents(&self, step: usize) -> Vec<usize> {
+        self.parents_of(&[self.steps[step].call])
+    }
+
+    /// Steps whose values the writing calls take.
+    pub(crate) fn parents_of_writes(&self) -> Vec<usize> {
+        self.parents_of(&self.writes)
+    }
+
+    /// Whether a step's call takes what a writing call made.
+    pub(crate) fn follows_writes(&self, step: usize) -> bool {
+        let inputs = &self.calls[self.steps[step].call].inputs;
+        inputs.iter().any(|(_, given)| matches!(given, Given::Made(_)))
+    }
+
+    /// Topology and depth of the goals: the steps, and the writing calls as one.
+    pub(crate) fn topology(&self) -> Option<(Topology, usize)> {
+        let names: Vec<String> = (0..=self.steps.len()).map(|at| at.to_string()).collect();
+        let state = names.last().map_or("", String::as_str);
+        let named = |steps: Vec<usize>| steps.into_iter().map(|step| names[step].as_str());
+        let mut nodes: Vec<(&str, Vec<&str>)> = (0..self.steps.len())
+            .map(|at| {
+                let after = self.follows_writes(at).then_some(state);
+                (names[at].as_str(), named(self.parents(at)).chain(after).collect())
+            })
+            .collect();
+        if !self.writes.is_empty() {
+            nodes.push((state, named(self.parents_of_writes()).collect()));
+        }
+        topology_of(&nodes)
+    }
+
+    fn parents_of(&self, calls: &[usize]) -> Vec<usize> {
         let mut out: Vec<usize> = Vec::new();
-        for (_, given) in &self.calls[self.steps[step].call].inputs {
-            if let Given::Step(parent) = given
-                && !out.contains(parent)
-            {
-                out.push(*parent);
+        for (_, given) in calls.iter().flat_map(|call| &self.calls[*call].inputs) {
+            let parents: &[usize] = match given {
+                Given::Step(parent) => std::slice::from_ref(parent),
+                Given::Chosen { steps, .. } => steps,
+                Given::Literal(_) | Given::Field(_) | Given::Made(_) => &[],
+            };
+            for parent in parents {
+                if !out.contains(parent) {
+                    out.push(*parent);
+                }
             }
         }
         out
@@ -440,7 +538,7 @@ impl Lowered {
         spell: impl Fn(Slot) -> String,
         choice: impl Fn(Slot, &Json) -> Json,
         field: impl Fn(Field) -> String,
-        reference: impl Fn(usize) -> String,
+        reference: impl Fn(Source) -> String,
     ) -> Map<String, Json> {
         let inputs = &self.calls[call].inputs;
         inputs
@@ -449,7 +547,13 @@ impl Lowered {
                 let json = match given {
                     Given::Literal(json) => choice(*slot, json),
                     Given::Field(one) => Json::String(field(*one)),
-                    Given::Step(step) => json!({"$ref": reference(*step)}),
+                    Given::Step(step) => json!({"$ref": reference(Source::Step(*step))}),
+                    Given::Made(call) => json!({"$ref": reference(Source::Made(*call))}),
+                    Given::Chosen { steps, value } => {
+                        let sources: Vec<String> =
+                            steps.iter().map(|step| reference(Source::Step(*step))).collect();
+                        json!({"$ref": sources, "via": {"kind": "select"}, "value": value})
+                    }
                 };
                 (spell(*slot), json)
             })

@@ -44,12 +44,23 @@ impl<'a> Voice<'a> {
     }
 }
 
+impl Voice<'_> {
+    /// The goal of all writing calls, as a question.
+    pub(crate) fn done(&self) -> &'static str {
+        match self {
+            Self::English(_) => crate::errand::english::DONE,
+            Self::Chinese(_) => crate::errand::chinese::DONE,
+        }
+    }
+}
+
 /// The table that a question starts from.
 fn subject(wish: &Wish) -> usize {
     let of_rows = |rows: &Rows| start_of_rows(rows).map_or(rows.table, |(table, _)| table);
     let of_scalar = |scalar: &Scalar| start(scalar).map(|(table, _)| table).or_else(|| rows_of(scalar));
     match wish {
         Wish::Names(rows) | Wish::Common(rows, _) => of_rows(rows),
+        Wish::Errand(errand) => errand.table,
         Wish::One(_) | Wish::Which { .. } | Wish::Fold { .. } | Wish::Each(_) => {
             wish.scalars().first().and_then(of_scalar).unwrap_or(0)
         }

@@ -78,7 +78,7 @@ impl Asker<'_> {
     }
 
     /// A row that is `depth` calls away: its id is known then.
-    fn walk(&self, depth: usize, draw: &mut Draw) -> Option<Entity> {
+    pub(crate) fn walk(&self, depth: usize, draw: &mut Draw) -> Option<Entity> {
         let mut left = depth;
         let mut at = if left > 0 && draw.percent(12) {
             left -= 1;
@@ -269,7 +269,8 @@ impl Asker<'_> {
         self.truth.scalar(&scalar).filter(answerable).map(|_| scalar)
     }
 
-    fn field(&self, of: Entity, draw: &mut Draw) -> Option<Scalar> {
+    /// A telling field of a row.
+    pub(crate) fn field(&self, of: Entity, draw: &mut Draw) -> Option<Scalar> {
         let table = of.table(&self.truth.group.links);
         let sorted_by = match &of {
             Entity::Ranked { by, .. } => Some(*by),
@@ -490,7 +491,7 @@ fn telling(column: &Column) -> bool {
 }
 
 /// A bound that a person would say, near a cell.
-fn said(column: &Column, cell: &Cell) -> Option<Cell> {
+pub(crate) fn said(column: &Column, cell: &Cell) -> Option<Cell> {
     let Some(value) = cell.json().as_f64() else {
         return cell.text().filter(|_| column.kind == Kind::Date).map(|_| cell.clone());
     };
@@ -594,6 +595,7 @@ pub(crate) fn asked_of(piece: &Piece, subject: &Entity) -> Option<Piece> {
     Some(match piece {
         Piece::Row(of) => Piece::Row(entity(of)?),
         Piece::Rows(of) => Piece::Rows(rows(of)?),
+        Piece::Desk(_) => return None,
         Piece::Value(scalar) => Piece::Value(match scalar {
             Scalar::Field { column, .. } => Scalar::Field { of: subject.clone(), column: *column },
             Scalar::Name { of: Entity::Ranked { .. } } => {

@@ -183,6 +183,8 @@ pub(crate) enum Wish {
     Names(Rows),
     /// The names that stand in both lists, which are rows of one table. Each list is fetched on its own.
     Common(Rows, Rows),
+    /// Something is to be done.
+    Errand(Box<crate::errand::Errand>),
 }
 
 /// What is done in the head with two or more numbers.
@@ -201,6 +203,8 @@ pub(crate) enum Piece {
     Value(Scalar),
     /// The list.
     Rows(Rows),
+    /// What stands at a desk.
+    Desk(crate::errand::DeskPiece),
 }
 
 impl Entity {
@@ -225,6 +229,20 @@ impl Wish {
             Self::Each(_) => "several values",
             Self::Names(_) => "names",
             Self::Common(..) => "intersection",
+            Self::Errand(_) => "errand",
+        }
+    }
+
+    /// What is to be done, where something is.
+    pub(crate) fn errand(&self) -> Option<&crate::errand::Errand> {
+        match self {
+            Self::Errand(errand) => Some(errand),
+            Self::One(_)
+            | Self::Which { .. }
+            | Self::Fold { .. }
+            | Self::Each(_)
+            | Self::Names(_)
+            | Self::Common(..) => None,
         }
     }
 
@@ -233,7 +251,7 @@ impl Wish {
         match self {
             Self::One(scalar) => std::slice::from_ref(scalar),
             Self::Which { of, .. } | Self::Fold { of, .. } | Self::Each(of) => of,
-            Self::Names(_) | Self::Common(..) => &[],
+            Self::Names(_) | Self::Common(..) | Self::Errand(_) => &[],
         }
     }
 }

@@ -30,7 +30,22 @@ pub(crate) fn of_wish(group: &TableGroup, wish: &Wish) -> (String, Vec<(usize, u
             walk.rows(b);
             walk.put(")");
         }
+        Wish::Errand(errand) => return errand.shape(group),
     }
+    (walk.shape, walk.named)
+}
+
+/// The shape of a row's description, and the rows named in it.
+pub(crate) fn of_entity(group: &TableGroup, entity: &Entity) -> (String, Vec<(usize, usize)>) {
+    let mut walk = Walk { group, shape: String::new(), named: Vec::new() };
+    walk.entity(entity);
+    (walk.shape, walk.named)
+}
+
+/// The shape of a value, and the rows named in it.
+pub(crate) fn of_scalar(group: &TableGroup, scalar: &Scalar) -> (String, Vec<(usize, usize)>) {
+    let mut walk = Walk { group, shape: String::new(), named: Vec::new() };
+    walk.scalar(scalar);
     (walk.shape, walk.named)
 }
 
@@ -41,6 +56,7 @@ pub(crate) fn names_in(group: &TableGroup, piece: &Piece) -> Vec<(usize, usize)>
         Piece::Row(entity) => walk.entity(entity),
         Piece::Value(scalar) => walk.scalar(scalar),
         Piece::Rows(rows) => walk.rows(rows),
+        Piece::Desk(piece) => piece.on.iter().for_each(|on| walk.entity(on)),
     }
     walk.named
 }

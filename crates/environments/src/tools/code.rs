@@ -6,7 +6,7 @@
 //! huge. The pieces below are put together line by line; a hole `<name>` is filled by whoever knows the dialect.
 
 /// A named hole in a template and what fills it.
-pub(super) type Holes<'a> = &'a [(&'a str, &'a str)];
+pub(crate) type Holes<'a> = &'a [(&'a str, &'a str)];
 
 pub(super) const SEARCH: &str = r#"import re
 
@@ -207,7 +207,7 @@ def <name>(<a>, <b>):
 "#;
 
 /// The template with its holes filled; a hole that nothing fills stays, for a later round.
-pub(super) fn fill(template: &str, holes: Holes) -> String {
+pub(crate) fn fill(template: &str, holes: Holes) -> String {
     holes.iter().fold(template.to_owned(), |text, (name, value)| text.replace(&format!("<{name}>"), value))
 }
 
@@ -217,7 +217,7 @@ pub(super) fn quoted(text: &str) -> String {
 }
 
 /// A Python tuple of string literals.
-pub(super) fn tuple(texts: &[&str]) -> String {
+pub(crate) fn tuple(texts: &[&str]) -> String {
     let all: Vec<String> = texts.iter().map(|text| quoted(text)).collect();
     format!("({}{})", all.join(", "), if all.len() == 1 { "," } else { "" })
 }

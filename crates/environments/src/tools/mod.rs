@@ -4,12 +4,13 @@
 //! Which tools there are and what they are given is [`lower`](crate::lower)'s business. Tools over rows offer every
 //! filter of their table, not only the ones that the question needs.
 
-mod code;
+pub(crate) mod code;
 mod dialect;
 mod docs;
 mod source;
 
-use crate::lower::{Call, Cut, Field, Lowered, Read, Slot, Step, Tool};
+use crate::errand::{Counter, Errand};
+use crate::lower::{Call, Cut, Field, Lowered, Read, Slot, Source, Step, Tool};
 use crate::tables::{Column, Kind, Table, TableGroup};
 use crate::world::{Part, World};
 use astra_protocol::{ArenaTool, IsolationClass};
@@ -36,7 +37,7 @@ pub(crate) fn is_parameter(name: &str) -> bool {
 const NAMELESS: &str = "record";
 
 /// A name that Python and the tool format accept.
-fn identifier(words: &str) -> String {
+pub(crate) fn identifier(words: &str) -> String {
     let name: String =
         words.to_lowercase().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
     let name = name.trim_matches('_').to_owned();
@@ -60,9 +61,16 @@ pub(crate) struct Toolbox<'a> {
     pub(crate) lowered: &'a Lowered,
     pub(crate) cut: Cut,
     pub(crate) dialect: Dialect,
+    /// The errand, where something is to be done.
+    pub(crate) errand: Option<&'a Errand>,
 }
 
 impl<'a> Toolbox<'a> {
+    /// The desk at which something is to be done.
+    pub(crate) fn counter(&self) -> Option<Counter<'a>> {
+        self.errand.map(|errand| Counter { group: self.group, world: self.world, errand })
+    }
+
     fn word(&self, word: Word) -> &'static str {
         self.dialect.word(word)
     }
@@ -132,6 +140,9 @@ impl<'a> Toolbox<'a> {
             Tool::Convert { dimension } => format!("{}_{}", self.word(Word::ConvertVerb), dimension.word()),
             Tool::Calculate => self.word(Word::CalculateName).to_owned(),
             Tool::Days => self.word(Word::DaysName).to_owned(),
+            Tool::Desk(tool) => {
+                self.counter().map(|counter| counter.name(tool).to_owned()).unwrap_or_default()
+            }
         };
         name.truncate(64);
         name
@@ -153,7 +164,7 @@ impl<'a> Toolbox<'a> {
             let table = match tool {
                 Tool::List { table, .. } | Tool::Count { table, .. } | Tool::Summary { table, .. } => table,
                 Tool::Search { table } | Tool::Find { table } | Tool::Get { table } => table,
-                Tool::Convert { .. } | Tool::Calculate | Tool::Days => return String::new(),
+                Tool::Convert { .. } | Tool::Calculate | Tool::Days | Tool::Desk(_) => return String::new(),
             };
             format!("{}{}{}", self.word(prefix), self.column(table, column).name, self.word(suffix))
         };
@@ -166,7 +177,7 @@ impl<'a> Toolbox<'a> {
                     self.column(table, column).name.clone()
                 }
                 Tool::Search { .. } | Tool::Find { .. } | Tool::Get { .. } => String::new(),
-                Tool::Convert { .. } | Tool::Calculate | Tool::Days => String::new(),
+                Tool::Convert { .. } | Tool::Calculate | Tool::Days | Tool::Desk(_) => String::new(),
             },
             Slot::Min(column) => bound(Word::MinPrefix, column, Word::MinSuffix),
             Slot::Max(column) => bound(Word::MaxPrefix, column, Word::MaxSuffix),
@@ -183,6 +194,7 @@ impl<'a> Toolbox<'a> {
             Slot::B if tool == Tool::Days => self.word(Word::EndDate).to_owned(),
             Slot::A => self.word(Word::A).to_owned(),
             Slot::B => self.word(Word::B).to_owned(),
+            Slot::Desk(slot) => self.counter().map(|counter| counter.parameter(slot)).unwrap_or_default(),
         }
     }
 
@@ -200,7 +212,7 @@ impl<'a> Toolbox<'a> {
             Tool::List { of: None, .. } | Tool::Count { of: None, .. } | Tool::Summary { of: None, .. } => {
                 String::new()
             }
-            Tool::Convert { .. } | Tool::Calculate | Tool::Days => String::new(),
+            Tool::Convert { .. } | Tool::Calculate | Tool::Days | Tool::Desk(_) => String::new(),
         }
     }
 
@@ -230,6 +242,7 @@ impl<'a> Toolbox<'a> {
             (Read::Total, Tool::List { .. }) => format!("/{}", self.word(Word::PageTotal)),
             (Read::Total, _) => format!("/{}", self.word(Word::Total)),
             (Read::Result, _) => format!("/{}", self.word(Word::Result)),
+            (Read::Desk(read), _) => self.counter().map(|counter| counter.path(read)).unwrap_or_default(),
         }
     }
 
@@ -251,13 +264,13 @@ impl<'a> Toolbox<'a> {
         shown.into_iter().map(|(name, id)| json!({"id": id, label: name})).collect()
     }
 
-    /// The arguments of a call; an earlier step is referred to by `reference`.
-    pub(crate) fn arguments(&self, call: usize, reference: impl Fn(usize) -> String) -> Map<String, Json> {
+    /// The arguments of a call; what stands in earlier results is referred to by `reference`.
+    pub(crate) fn arguments(&self, call: usize, reference: impl Fn(Source) -> String) -> Map<String, Json> {
         let Call { tool, .. } = self.lowered.calls[call];
         let table = match tool {
             Tool::Search { table } | Tool::Find { table } | Tool::Get { table } => table,
             Tool::List { table, .. } | Tool::Count { table, .. } | Tool::Summary { table, .. } => table,
-            Tool::Convert { .. } | Tool::Calculate | Tool::Days => 0,
+            Tool::Convert { .. } | Tool::Calculate | Tool::Days | Tool::Desk(_) => 0,
         };
         self.lowered.arguments(
             call,
@@ -357,12 +370,8 @@ impl<'a> Toolbox<'a> {
             .iter()
             .filter_map(|step| match step.read {
                 Read::Field(field) => Some(field),
-                Read::FirstId
-                | Read::ItemId(_)
-                | Read::ItemName(_)
-                | Read::Items
-                | Read::Total
-                | Read::Result => None,
+                Read::FirstId | Read::ItemId(_) | Read::ItemName(_) | Read::Items => None,
+                Read::Total | Read::Result | Read::Desk(_) => None,
             })
             .collect();
         let columns = self.part(table).map(|part| part.columns.as_slice()).unwrap_or_default();
@@ -373,7 +382,7 @@ impl<'a> Toolbox<'a> {
 
     /// Names of the data files that the tools read, by table.
     pub(crate) fn tables(&self, offers: &[Offer]) -> Vec<usize> {
-        let mut tables = Vec::new();
+        let mut tables: Vec<usize> = self.errand.iter().map(|errand| errand.table).collect();
         for offer in offers {
             match offer {
                 Offer::Full(Tool::Search { table } | Tool::Find { table } | Tool::Get { table })
@@ -384,7 +393,7 @@ impl<'a> Toolbox<'a> {
                     tables.push(*table);
                     tables.extend(of.map(|of| self.group.links[of.link].parent));
                 }
-                Offer::Full(Tool::Convert { .. } | Tool::Calculate | Tool::Days) => {}
+                Offer::Full(Tool::Convert { .. } | Tool::Calculate | Tool::Days | Tool::Desk(_)) => {}
             }
         }
         tables.sort_unstable();
@@ -394,6 +403,9 @@ impl<'a> Toolbox<'a> {
 
     /// Document and code of an offered tool.
     pub(crate) fn arena_tool(&self, offer: Offer) -> Result<ArenaTool, serde_json::Error> {
+        if let (Offer::Full(Tool::Desk(tool)), Some(counter)) = (offer, self.counter()) {
+            return counter.arena_tool(tool);
+        }
         let doc = docs::document(self, offer)?;
         Ok(ArenaTool {
             doc,
@@ -405,7 +417,7 @@ impl<'a> Toolbox<'a> {
 }
 
 /// Words that can stand in a Python string.
-fn plain(words: &str) -> String {
+pub(crate) fn plain(words: &str) -> String {
     words.replace(['"', '\\', '\n', '{', '}', '<', '>'], " ")
 }
 

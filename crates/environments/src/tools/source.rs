@@ -35,6 +35,8 @@ pub(super) fn of(toolbox: &Toolbox, offer: Offer) -> String {
                 ],
             )
         }
+        // A desk writes its own.
+        Offer::Full(Tool::Desk(_)) => String::new(),
         Offer::Full(tool @ (Tool::Calculate | Tool::Days)) => {
             let template = if tool == Tool::Days { code::DAYS } else { code::CALCULATE };
             fill(
@@ -249,6 +251,6 @@ fn end(toolbox: &Toolbox, tool: Tool, table: usize, parameters: &mut Vec<String>
             (fill(code::COUNT_END, &[("total", toolbox.word(Word::Total))]), format!("Count {nouns}."))
         }
         Tool::Search { .. } | Tool::Find { .. } | Tool::Get { .. } => (String::new(), String::new()),
-        Tool::Convert { .. } | Tool::Calculate | Tool::Days => (String::new(), String::new()),
+        Tool::Convert { .. } | Tool::Calculate | Tool::Days | Tool::Desk(_) => (String::new(), String::new()),
     }
 }

@@ -143,6 +143,9 @@ impl<'a> Chinese<'a> {
 
     /// The core of the user's message: one request, one to three sentences, without greeting or purpose.
     pub(crate) fn wish(&self, wish: &Wish, draw: &mut Draw) -> String {
+        if let Wish::Errand(errand) = wish {
+            return self.in_words(|words| crate::errand::chinese::say(errand, words, draw));
+        }
         let mut teller = Teller {
             group: self.group,
             style: self.style,
@@ -156,7 +159,40 @@ impl<'a> Chinese<'a> {
             Wish::Each(of) => teller.each(of),
             Wish::Names(rows) => teller.names(rows),
             Wish::Common(a, b) => teller.common(a, b),
+            // Said by its own writer.
+            Wish::Errand(_) => String::new(),
         }
+    }
+
+    /// What errands are said with.
+    fn in_words(&self, say: impl FnOnce(&crate::errand::english::Words) -> String) -> String {
+        let teller = std::cell::RefCell::new(self.plain());
+        let entity = |entity: &Entity| teller.borrow_mut().entity(entity);
+        let scalar = |scalar: &Scalar| {
+            let mut teller = teller.borrow_mut();
+            let phrase = teller.value(scalar);
+            asking::noted(&phrase, teller.unit_of(scalar).as_deref())
+        };
+        let introduce = |entity: &Entity| {
+            let mut teller = teller.borrow_mut();
+            if teller.weight(entity) > LIMIT {
+                teller.introductions(&Scalar::Name { of: entity.clone() })
+            } else {
+                Vec::new()
+            }
+        };
+        let remember = |entity: &Entity| {
+            let table = &self.group.tables[entity.table(&self.group.links)];
+            let alias = format!("该{}", words::noun(table));
+            teller.borrow_mut().introduced.push((entity.clone(), alias));
+        };
+        say(&crate::errand::english::Words {
+            group: self.group,
+            entity: &entity,
+            scalar: &scalar,
+            introduce: &introduce,
+            remember: &remember,
+        })
     }
 
     /// The core in its frame: background, greeting, purpose, thanks, each optional and seeded; `table` is the table
@@ -188,6 +224,7 @@ impl<'a> Chinese<'a> {
                 format!("{}？", teller.choose(questions))
             }
             Piece::Rows(rows) => format!("{}有哪些？", teller.rows(rows)),
+            Piece::Desk(piece) => self.in_words(|words| crate::errand::chinese::piece(piece, words)),
         }
     }
 

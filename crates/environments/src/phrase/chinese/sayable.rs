@@ -15,6 +15,7 @@ pub(crate) fn sayable(group: &TableGroup, wish: &Wish) -> bool {
         }
         Wish::Names(only) => rows(group, only),
         Wish::Common(a, b) => rows(group, a) && rows(group, b),
+        Wish::Errand(errand) => errand.parts().iter().all(|part| sayable(group, part)),
     }
 }
 

@@ -81,6 +81,9 @@ impl<'a> English<'a> {
 
     /// The core of the user's message: one request, one to three sentences, without greeting or purpose.
     pub(crate) fn wish(&self, wish: &Wish, draw: &mut Draw) -> String {
+        if let Wish::Errand(errand) = wish {
+            return self.in_words(|words| crate::errand::english::say(errand, words, draw));
+        }
         self.voice(Some(draw)).wish(wish)
     }
 
@@ -101,7 +104,27 @@ impl<'a> English<'a> {
             Piece::Row(entity) => voice.direct(&Scalar::Name { of: entity.clone() }, values::UnitSaid::No),
             Piece::Value(scalar) => voice.direct(scalar, values::UnitSaid::Own),
             Piece::Rows(rows) => format!("Which are {}?", voice.rows(rows, rows::Determiner::The)),
+            Piece::Desk(piece) => self.in_words(|words| crate::errand::english::piece(piece, words)),
         }
+    }
+
+    /// What errands are said with.
+    fn in_words(&self, say: impl FnOnce(&crate::errand::english::Words) -> String) -> String {
+        let voice = std::cell::RefCell::new(self.voice(None));
+        let entity = |entity: &Entity| voice.borrow_mut().entity(entity).text;
+        let scalar = |scalar: &Scalar| voice.borrow_mut().noun(scalar, values::UnitSaid::Own);
+        let introduce = |entity: &Entity| {
+            let deep = voice::depth(entity) > 2;
+            if deep { voice.borrow_mut().introductions(&Scalar::Name { of: entity.clone() }) } else { Vec::new() }
+        };
+        let remember = |entity: &Entity| voice.borrow_mut().known.push((entity.clone(), voice::Pronoun::That));
+        say(&crate::errand::english::Words {
+            group: self.group,
+            entity: &entity,
+            scalar: &scalar,
+            introduce: &introduce,
+            remember: &remember,
+        })
     }
 
     /// A row: "the element that the isotope Au-198 belongs to".

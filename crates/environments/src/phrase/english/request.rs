@@ -24,6 +24,8 @@ impl Voice<'_> {
             Wish::Each(of) => self.each(of),
             Wish::Names(rows) => self.names(rows),
             Wish::Common(a, b) => self.common(a, b),
+            // Said by its own writer.
+            Wish::Errand(_) => String::new(),
         }
     }
 

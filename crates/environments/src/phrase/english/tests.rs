@@ -441,6 +441,7 @@ fn requests_read_as_one_wish() {
         for (at, (kind, wish)) in kinds.iter().enumerate() {
             let table = match wish {
                 Wish::Names(rows) | Wish::Common(rows, _) => rows.table,
+                Wish::Errand(errand) => errand.table,
                 Wish::One(_) | Wish::Which { .. } | Wish::Fold { .. } | Wish::Each(_) => {
                     wish.scalars().first().map_or(0, subject)
                 }
