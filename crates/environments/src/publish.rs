@@ -37,6 +37,7 @@ pub fn publish(
         "generator": env!("CARGO_PKG_VERSION"),
         "seed": drawn.map(|options| options.seed),
         "min_hops": drawn.map(|options| options.min_hops),
+        "stateful": drawn.map(|options| options.stateful),
         "unanswerable": drawn.map(|options| options.unanswerable),
         "languages": drawn.map(|options| options.languages.iter().map(|one| one.code()).collect::<Vec<_>>()),
         "max_hops": drawn.map(|options| options.max_hops),

@@ -59,31 +59,53 @@ pub fn mentions(source: &str) -> Vec<Mention> {
     out
 }
 
-/// Byte ranges of the white-space separated tokens, without brackets and sentence marks at their ends.
+/// Byte ranges of the tokens, without brackets and sentence marks at their ends.
+///
+/// White space and the marks of Chinese sentences separate tokens, and so does the border between Chinese characters
+/// and anything else, for Chinese sets no spaces: `共有42个` is three tokens, `到2004年3月12日归还` is three too.
 fn tokens(text: &str) -> Vec<(usize, usize)> {
     let mut out = Vec::new();
-    let mut start = None;
+    let mut start: Option<usize> = None;
+    let mut before: Option<(char, bool)> = None;
     for (at, c) in text.char_indices().chain([(text.len(), ' ')]) {
-        if c.is_whitespace() {
-            if let Some(from) = start.take() {
-                let word = &text[from..at];
-                let inner = word.trim_matches(|c: char| {
-                    matches!(
-                        c,
-                        '(' | ')' | '[' | ']' | '"' | '\'' | ';' | '!' | '?' | '*' | '`' | '。' | '，'
-                    )
-                });
-                let inner_start = from + word.find(inner).unwrap_or(0);
-                let inner = inner.trim_end_matches(['.', ',', ':']);
-                if !inner.is_empty() {
-                    out.push((inner_start, inner_start + inner.len()));
-                }
+        // Within a date, these count as part of the digits before them.
+        let of_date = matches!(c, '年' | '月' | '日' | '号')
+            && before.is_some_and(|(previous, _)| previous.is_ascii_digit());
+        let chinese = is_chinese(c) && !of_date;
+        let separator = c.is_whitespace() || is_chinese_mark(c);
+        let border = before.is_some_and(|(_, earlier)| earlier != chinese);
+        if (separator || border)
+            && let Some(from) = start.take()
+        {
+            let word = &text[from..at];
+            let inner = word.trim_matches(|c: char| {
+                matches!(c, '(' | ')' | '[' | ']' | '"' | '\'' | ';' | '!' | '?' | '*' | '`')
+            });
+            let inner_start = from + word.find(inner).unwrap_or(0);
+            let unmarked = inner.trim_start_matches([',', ':']);
+            let inner_start = inner_start + inner.len() - unmarked.len();
+            let inner = unmarked.trim_end_matches(['.', ',', ':']);
+            if !inner.is_empty() {
+                out.push((inner_start, inner_start + inner.len()));
             }
-        } else if start.is_none() {
-            start = Some(at);
+        }
+        if separator {
+            before = None;
+        } else {
+            start = start.or(Some(at));
+            before = Some((c, chinese));
         }
     }
     out
+}
+
+fn is_chinese(c: char) -> bool {
+    matches!(c, '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}' | '\u{f900}'..='\u{faff}')
+}
+
+/// Sentence marks that normalisation leaves as they are.
+fn is_chinese_mark(c: char) -> bool {
+    matches!(c, '。' | '、' | '“' | '”' | '《' | '》' | '「' | '」' | '【' | '】' | '…')
 }
 
 /// Runs of digits with their separators inside one token.
@@ -203,7 +225,14 @@ mod tests {
         let km: Value =
             serde_json::from_value(json!({"type": "number", "value": 12.5, "unit": "km"})).unwrap();
         assert!(km.mentioned_in("about 12,500 m away") && km.mentioned_in("12.5 km"));
-        assert!(number(42.0).mentioned_in("共有42个城市"));
+        assert!(number(42.0).mentioned_in("共有42个城市") && number(-3.0).mentioned_in("气温为-3度。"));
+        let day = Value::Date { value: "2004-03-12".into() };
+        for text in
+            ["答案是：2004-03-12。", "应在2004年3月12日归还", "日期为2004-03-12，请核对", "（2004-03-12）"]
+        {
+            assert!(day.mentioned_in(text), "{text}");
+        }
+        assert!(!day.mentioned_in("应在2004年3月13日归还") && !number(12.0).mentioned_in("2004年3月12日"));
         for text in ["it is 5.6e-6.", "about 5.6×10⁻⁶ mg/l", "5.6x10^-6", "0.0000056"] {
             assert!(number(5.6e-6).mentioned_in(text), "{text}");
         }

@@ -58,6 +58,9 @@ struct Mix {
     /// Percentage of arenas from which a needed tool is taken away, so that refusing is right
     #[arg(long, value_name = "PERCENT", default_value_t = 7, value_parser = clap::value_parser!(u8).range(0..=100))]
     unanswerable: u8,
+    /// Percentage of arenas in which something is to be done: created, changed, cancelled
+    #[arg(long, value_name = "PERCENT", default_value_t = 15, value_parser = clap::value_parser!(u8).range(0..=100))]
+    stateful: u8,
 }
 
 #[derive(clap::ValueEnum, Clone, Copy, Debug)]
@@ -107,7 +110,7 @@ impl Mix {
             topologies: if topologies.is_empty() { default.topologies.clone() } else { topologies },
             languages: if languages.is_empty() { default.languages.clone() } else { languages },
             unanswerable: usize::from(self.unanswerable),
-            ..default
+            stateful: usize::from(self.stateful),
         })
     }
 }
