@@ -12,7 +12,7 @@ use crate::question::evaluate::Truth;
 use crate::tables::{Language, TableGroup};
 use crate::world::{World, cut};
 use astra_arena::gates::Gate;
-use astra_protocol::{ArenaSpec, Comparator, Goal, GoalKind};
+use astra_protocol::{ArenaSpec, Comparator, Goal, GoalKind, Value};
 use astra_sandbox::DataFile;
 use astra_testkit::{TestResult, gatekeeper};
 use std::collections::{BTreeMap, BTreeSet};
@@ -116,8 +116,73 @@ fn what_the_user_is_told_is_what_the_desk_says() {
     assert!(seen.len() >= 6, "{seen:?}");
 }
 
+/// The arena with its last writing call made once more, once for each error that this may give.
+fn once_more(group: &TableGroup, spec: &ArenaSpec) -> Option<Vec<ArenaSpec>> {
+    let writes = spec.goals.iter().find_map(|goal| match &goal.kind {
+        GoalKind::StateEquals { gold } => Some(gold),
+        GoalKind::Returns { .. } => None,
+    })?;
+    let mut again = spec.gold_call(writes.last()?)?.clone();
+    let shape = spec.provenance.extra["shape"].as_str()?;
+    let theme = THEMES.iter().find(|theme| shape.starts_with(&format!("errand {} ", theme.key)))?;
+    let table = shape.split_once('[')?.1.split_once(']')?.0;
+    let noun = &group.tables.iter().find(|known| known.name == table)?.noun.singular;
+    let one = theme.noun.0;
+    let created = theme.names.create.contains(&again.tool.as_str()) && !shape.contains(" confirm");
+    let cancelled = theme.names.cancel.contains(&again.tool.as_str());
+    let errors = match (created, cancelled) {
+        (true, _) => vec![
+            format!("this person has an open {one} for this {noun} already"),
+            format!("this person has {} open {} already", theme.limit, theme.noun.1),
+        ],
+        (false, true) => vec![format!("no open {one} has this id")],
+        (false, false) => return None,
+    };
+    again.id = "again".into();
+    let refused = |error: String| {
+        let mut spec = spec.clone();
+        spec.gold.push(again.clone());
+        spec.goals.push(Goal {
+            id: "refused".into(),
+            question: "Is it refused the second time?".into(),
+            depends_on: Vec::new(),
+            kind: GoalKind::Returns {
+                tool: again.tool.clone(),
+                path: "/error".into(),
+                value: Value::text(error),
+                gold: Some(again.id.clone()),
+                decisive: Vec::new(),
+                grounded: true,
+                comparator: Comparator::Equals,
+            },
+        });
+        spec
+    };
+    Some(errors.into_iter().map(refused).collect())
+}
+
+#[test]
+fn a_desk_refuses_what_its_rules_forbid() {
+    let mut seen: BTreeSet<String> = BTreeSet::new();
+    let group = shipped("chemistry").unwrap();
+    for candidate in drawn(&group, 21, 60).unwrap() {
+        let Some(specs) = once_more(&group, &candidate.spec) else { continue };
+        let refused = |spec: &ArenaSpec| {
+            let report = gatekeeper().check(spec, &files(&candidate), &[]).unwrap();
+            report.failures().all(|(gate, _)| gate != Gate::Oracle)
+        };
+        assert!(specs.iter().any(refused), "{}", specs[0].prompt_text());
+        seen.insert(specs[0].gold.last().unwrap().tool.clone());
+    }
+    assert!(seen.len() >= 6, "{seen:?}");
+}
+
 /// Errands of one world, by what is done first.
-fn errands<'a>(group: &'a TableGroup, world: &'a World, language: Language) -> BTreeMap<&'static str, Errand> {
+fn errands<'a>(
+    group: &'a TableGroup,
+    world: &'a World,
+    language: Language,
+) -> BTreeMap<&'static str, Errand> {
     let mut out = BTreeMap::new();
     for seed in 0..600 {
         for search in [false, true] {
@@ -180,7 +245,10 @@ fn names_of_one_dialect_never_meet() {
             fields.extend(theme.fields.iter().map(|field| field.names[dialect]));
             let distinct: BTreeSet<&&str> = fields.iter().collect();
             assert_eq!(distinct.len(), fields.len(), "{} {dialect}: {fields:?}", theme.key);
-            let reserved = ["state", "found", "known", "mine", "record", "key", "shown", "answer", "own", "page", "chosen"];
+            let reserved = [
+                "state", "found", "known", "mine", "record", "key", "shown", "answer", "own", "page",
+                "chosen",
+            ];
             assert!(fields.iter().all(|name| !reserved.contains(name)), "{fields:?}");
         }
     }
