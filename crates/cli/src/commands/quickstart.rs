@@ -12,6 +12,7 @@ use crate::playing::{PolicyNumbers, Stage, options, policy_table};
 use crate::report::{self, ArenaCounts, Conversation, Layer, RunSummary, SUMMARY_VERSION, Versions};
 use crate::{Context, source};
 use astra_arena::Arena;
+use astra_environments::GenerateOptions;
 use astra_eval::{BuiltinPolicy, Played};
 use astra_sandbox::Isolation;
 use astra_store::{Ended, Existing, RunFolder, RunSettings};
@@ -56,7 +57,7 @@ pub(crate) fn run(arguments: &QuickstartArguments, context: &Context) -> anyhow:
     let order = Order {
         tables: &tables,
         count: arguments.count,
-        max_hops: 3,
+        draw: GenerateOptions { seed: context.settings.seed, ..GenerateOptions::default() },
         out: &arenas_folder,
         existing: Existing::Resume,
     };

@@ -10,8 +10,8 @@ use crate::interrupt::Interrupt;
 use crate::printer::Printer;
 use crate::publish::{Bar, Funnel};
 use astra_arena::gates::Gatekeeper;
-use astra_environments::{GIVE_UP_AFTER, GenerateOptions, Generator, Publication, TableGroup};
-use astra_protocol::ContentId;
+use astra_environments::{GIVE_UP_AFTER, GenerateOptions, Generator, Language, Publication, TableGroup};
+use astra_protocol::{ContentId, Topology};
 use astra_store::{Ended, Existing, StageOptions};
 use clap::Args;
 use serde_json::json;
@@ -30,15 +30,86 @@ pub(crate) struct FromTablesArguments {
     /// Folder for the data set
     #[arg(long, value_name = "DIR", required_unless_present = "explain_schema")]
     out: Option<PathBuf>,
-    /// Longest chain of dependent calls
-    #[arg(long, value_name = "N", default_value_t = 3)]
-    max_hops: usize,
+    #[command(flatten)]
+    mix: Mix,
     /// Continue an earlier run that was stopped
     #[arg(long)]
     resume: bool,
     /// Say what was inferred about the tables (types, keys, labels, links) and do nothing else
     #[arg(long)]
     explain_schema: bool,
+}
+
+/// What kinds of questions are wanted.
+#[derive(Args, Debug)]
+struct Mix {
+    /// Shortest chain of dependent calls, where there is a chain
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    min_hops: usize,
+    /// Longest chain of dependent calls
+    #[arg(long, value_name = "N", default_value_t = 6)]
+    max_hops: usize,
+    /// Topologies, evenly; one named twice comes twice as often. Default: all, multi-hop twice
+    #[arg(long = "topology", value_name = "NAME", value_delimiter = ',')]
+    topologies: Vec<TopologyName>,
+    /// Languages to ask in, of those that the tables have words for. Default: both
+    #[arg(long = "language", value_name = "CODE", value_delimiter = ',')]
+    languages: Vec<LanguageName>,
+    /// Percentage of arenas from which a needed tool is taken away, so that refusing is right
+    #[arg(long, value_name = "PERCENT", default_value_t = 7, value_parser = clap::value_parser!(u8).range(0..=100))]
+    unanswerable: u8,
+}
+
+#[derive(clap::ValueEnum, Clone, Copy, Debug)]
+#[value(rename_all = "snake_case")]
+enum TopologyName {
+    SingleHop,
+    ParallelSingleHop,
+    MultiHop,
+    ParallelMultiHop,
+}
+
+#[derive(clap::ValueEnum, Clone, Copy, Debug)]
+enum LanguageName {
+    En,
+    Zh,
+}
+
+impl Mix {
+    fn options(&self, seed: u64) -> Result<GenerateOptions, InputError> {
+        if self.min_hops > self.max_hops || self.max_hops == 0 {
+            let message = format!("`--min-hops {}` is more than `--max-hops {}`", self.min_hops, self.max_hops);
+            return Err(InputError::new(message).hint("give a range such as `--min-hops 2 --max-hops 4`"));
+        }
+        let default = GenerateOptions::default();
+        let topologies: Vec<Topology> = self
+            .topologies
+            .iter()
+            .map(|name| match name {
+                TopologyName::SingleHop => Topology::SingleHop,
+                TopologyName::ParallelSingleHop => Topology::ParallelSingleHop,
+                TopologyName::MultiHop => Topology::MultiHop,
+                TopologyName::ParallelMultiHop => Topology::ParallelMultiHop,
+            })
+            .collect();
+        let languages: Vec<Language> = self
+            .languages
+            .iter()
+            .map(|name| match name {
+                LanguageName::En => Language::English,
+                LanguageName::Zh => Language::Chinese,
+            })
+            .collect();
+        Ok(GenerateOptions {
+            seed,
+            min_hops: self.min_hops.max(1),
+            max_hops: self.max_hops,
+            topologies: if topologies.is_empty() { default.topologies.clone() } else { topologies },
+            languages: if languages.is_empty() { default.languages.clone() } else { languages },
+            unanswerable: usize::from(self.unanswerable),
+            ..default
+        })
+    }
 }
 
 /// Tables in memory.
@@ -54,7 +125,8 @@ pub(crate) struct Tables {
 pub(crate) struct Order<'a> {
     pub(crate) tables: &'a Tables,
     pub(crate) count: u64,
-    pub(crate) max_hops: usize,
+    /// What to draw.
+    pub(crate) draw: GenerateOptions,
     pub(crate) out: &'a Path,
     pub(crate) existing: Existing,
 }
@@ -81,7 +153,7 @@ pub(crate) fn run(arguments: &FromTablesArguments, context: &Context) -> anyhow:
     let order = Order {
         tables: &tables,
         count: arguments.count,
-        max_hops: arguments.max_hops,
+        draw: arguments.mix.options(context.settings.seed)?,
         out,
         existing: if arguments.resume { Existing::Resume } else { Existing::Refuse },
     };
@@ -154,13 +226,11 @@ pub(crate) fn publish(
     interrupt: &Interrupt,
     context: &Context,
 ) -> anyhow::Result<(Funnel, Ended)> {
-    let seed = context.settings.seed;
-    let options = GenerateOptions { seed, max_hops: order.max_hops, ..GenerateOptions::default() };
     let generators = order
         .tables
         .groups
         .iter()
-        .map(|group| Generator::new(group, options.clone()))
+        .map(|group| Generator::new(group, order.draw.clone()))
         .collect::<Result<Vec<_>, _>>()?;
     let stage_options = StageOptions {
         concurrency: context.settings.threads,
