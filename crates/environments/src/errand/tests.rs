@@ -16,6 +16,7 @@ use astra_protocol::{ArenaSpec, Comparator, Goal, GoalKind, Value};
 use astra_sandbox::DataFile;
 use astra_testkit::{TestResult, gatekeeper};
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::path::PathBuf;
 
 fn shipped(name: &str) -> TestResult<TableGroup> {
@@ -260,7 +261,7 @@ fn errands_read_as_one_wish() {
     for name in ["airports", "chemistry", "time_zones"] {
         let group = shipped(name).unwrap();
         for candidate in drawn(&group, 3, 24).unwrap() {
-            text += &format!("{} [{}]\n", candidate.spec.prompt_text(), candidate.spec.answer.to_json());
+            let _ = writeln!(text, "{} [{}]", candidate.spec.prompt_text(), candidate.spec.answer.to_json());
         }
     }
     insta::assert_snapshot!(text);
