@@ -22,6 +22,7 @@ mod world;
 mod question;
 
 mod lower;
+mod lowered;
 mod tools;
 
 mod phrase;

@@ -39,6 +39,7 @@ pub fn publish(
         "min_hops": drawn.map(|options| options.min_hops),
         "stateful": drawn.map(|options| options.stateful),
         "unanswerable": drawn.map(|options| options.unanswerable),
+        "stateful": drawn.map(|options| options.stateful),
         "languages": drawn.map(|options| options.languages.iter().map(|one| one.code()).collect::<Vec<_>>()),
         "max_hops": drawn.map(|options| options.max_hops),
         "topologies": drawn.map(|options| &options.topologies),

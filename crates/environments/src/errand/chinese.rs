@@ -196,7 +196,7 @@ impl Writer<'_> {
                     });
                 }
                 With::Found(scalar) => {
-                    parts.push(format!("{}填{}", self.say.copy, (self.words.scalar)(scalar)))
+                    parts.push(format!("{}填{}", self.say.copy, (self.words.scalar)(scalar)));
                 }
                 With::Ruled { .. } => {}
             }

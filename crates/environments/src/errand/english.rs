@@ -151,25 +151,25 @@ impl Writer<'_> {
                         (Part::Note, _) => with.insert(0, format!("the note “{text}”")),
                         (Part::Choice, _) => with.push(format!("{text} {}", self.say.choice)),
                         (Part::Copy, _) => with.push(format!("a {} of {text}", self.say.copy)),
-                        (Part::Day, Extra::Due) => adverbs.push(format!("from {}", self.day(value))),
-                        (Part::Day, Extra::Load) => adverbs.push(format!("due on {}", self.day(value))),
-                        (Part::Day, _) => adverbs.push(format!("on {}", self.day(value))),
-                        (Part::Slot, _) => adverbs.push(format!("at {text}")),
-                        (Part::Amount, Extra::Due) => adverbs.push(format!("for {}", counted(value, "day"))),
+                        (Part::Day, Extra::Due) => adverbs.push(format!(" from {}", self.day(value))),
+                        (Part::Day, Extra::Load) => adverbs.push(format!(" due on {}", self.day(value))),
+                        (Part::Day, _) => adverbs.push(format!(" on {}", self.day(value))),
+                        (Part::Slot, _) => adverbs.push(format!(" at {text}")),
+                        (Part::Amount, Extra::Due) => adverbs.push(format!(" for {}", counted(value, "day"))),
                         (Part::Amount, Extra::Load) => {
-                            with.push(format!("{} set aside", counted(value, "hour")))
+                            with.push(format!("{} set aside", counted(value, "hour")));
                         }
                         (Part::Amount, _) => with.push(counted(value, "copy")),
                     }
                 }
                 With::Found(scalar) => {
-                    with.push(format!("{} as the {}", (self.words.scalar)(scalar), self.say.copy))
+                    with.push(format!("{} as the {}", (self.words.scalar)(scalar), self.say.copy));
                 }
                 With::Ruled { .. } => {}
             }
         }
         let with = if with.is_empty() { String::new() } else { format!(", with {}", joined(&with, " and ")) };
-        (adverbs.iter().map(|adverb| format!(" {adverb}")).collect(), with)
+        (adverbs.join(""), with)
     }
 
     fn acts(&self, draw: &mut Draw) -> String {
@@ -279,10 +279,10 @@ impl Writer<'_> {
                 (Part::Day, _) => parts.push(format!("move the deadline to {}", self.day(value))),
                 (Part::Slot, _) => tail = format!(" at {text}"),
                 (Part::Amount, Extra::Due) => {
-                    parts.push(format!("set its length to {}", counted(value, "day")))
+                    parts.push(format!("set its length to {}", counted(value, "day")));
                 }
                 (Part::Amount, Extra::Load) => {
-                    parts.push(format!("set the effort to {}", counted(value, "hour")))
+                    parts.push(format!("set the effort to {}", counted(value, "hour")));
                 }
                 (Part::Amount, _) => parts.push(format!("make it {}", counted(value, "copy"))),
             }

@@ -281,7 +281,7 @@ impl Errand {
                 match &fill.with {
                     With::Said(_) => {}
                     With::Found(scalar) | With::Ruled { test: scalar, .. } => {
-                        out.push(Wish::One(scalar.clone()))
+                        out.push(Wish::One(scalar.clone()));
                     }
                 }
             }

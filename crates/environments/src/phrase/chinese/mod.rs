@@ -229,11 +229,13 @@ impl<'a> Chinese<'a> {
     }
 
     /// A row as a noun phrase: 同位素Au-198所属元素.
+    #[cfg(test)]
     pub(crate) fn entity(&self, entity: &Entity) -> String {
         self.plain().entity(entity)
     }
 
     /// A value as a noun phrase with its unit: 元素Gold的熔点（单位：°C）.
+    #[cfg(test)]
     pub(crate) fn scalar(&self, scalar: &Scalar) -> String {
         let mut teller = self.plain();
         let phrase = teller.value(scalar);

@@ -22,7 +22,9 @@ mod voice;
 mod words;
 
 use crate::draw::Draw;
-use crate::question::{Entity, Piece, Rows, Scalar, Wish};
+#[cfg(test)]
+use crate::question::Rows;
+use crate::question::{Entity, Piece, Scalar, Wish};
 use crate::tables::TableGroup;
 use voice::Voice;
 
@@ -128,16 +130,19 @@ impl<'a> English<'a> {
     }
 
     /// A row: "the element that the isotope Au-198 belongs to".
+    #[cfg(test)]
     pub(crate) fn entity(&self, entity: &Entity) -> String {
         self.voice(None).entity(entity).text
     }
 
     /// A value: "the melting point of the element Gold in kelvin".
+    #[cfg(test)]
     pub(crate) fn scalar(&self, scalar: &Scalar) -> String {
         self.voice(None).noun(scalar, values::UnitSaid::Own)
     }
 
     /// Rows: "the isotopes of the element Gold with parity +".
+    #[cfg(test)]
     pub(crate) fn rows(&self, rows: &Rows) -> String {
         self.voice(None).rows(rows, rows::Determiner::The)
     }
