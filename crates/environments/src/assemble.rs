@@ -52,6 +52,9 @@ pub(crate) fn assemble(question: &Question, draw: &mut Draw) -> Result<Assembled
     let alternatives = alternatives(toolbox, draw)?;
     let removed = if question.unanswerable { Some(builder.removed(draw)?) } else { None };
     let offers = builder.offers(removed, draw);
+    if offers.is_empty() {
+        return Err("no tool would be left".into());
+    }
     let tools = offers.iter().map(|offer| toolbox.arena_tool(*offer)).collect::<Result<Vec<_>, _>>();
     let tools = tools.map_err(|error| error.to_string())?;
     check_names(&tools)?;

@@ -113,7 +113,7 @@ impl Ledger {
             let depth = if round < STUBBORN { wanted } else { depth(options, &mut draw) };
             // Tables that fit no desk are asked about instead.
             let errand = (stateful && round < ERRAND_DRAWS).then_some(language);
-            let drawn = draw_one(group, options, world, (topology, depth, errand), &mut draw);
+            let drawn = draw_one(group, world, (topology, depth, errand), &mut draw);
             let reason = match drawn {
                 None => "no rows fit the drawn shape",
                 Some((wish, cut)) if unanswerable && matches!(wish, Wish::Which { .. }) => {
@@ -152,7 +152,6 @@ fn key(shape: &str) -> u128 {
 /// One draw: a wish of the topology, and how its tools are cut.
 fn draw_one(
     group: &TableGroup,
-    options: &GenerateOptions,
     world: &World,
     (topology, depth, errand): (Topology, usize, Option<Language>),
     draw: &mut Draw,

@@ -35,6 +35,7 @@ const ORDER: &[&str] = &[
     "charge",
     "hour",
 ];
+const PARTS: &[&str] = &["month", "day", "hour", "minute", "second", "week", "weekday", "quarter"];
 const NONE: &[&str] = &["code", "zip", "postal", "phone", "id", "isbn", "version", "day", "month", "minute"];
 const ADDITIVE: &[&str] = &[
     "population",
@@ -79,6 +80,12 @@ pub(crate) fn scale(column: &Column) -> Scale {
     match column.kind {
         Kind::Bool | Kind::Text => Scale::None,
         Kind::Date => Scale::Date,
+        Kind::Integer if column.words.starts_with("number of ") => Scale::Additive,
+        // Parts of a date or time, and numbers that only name something.
+        Kind::Integer if PARTS.contains(&column.words.as_str()) || column.name == "number" => Scale::None,
+        Kind::Integer if column.words.strip_suffix(" number").is_some_and(|noun| noun == column.name) => {
+            Scale::None
+        }
         Kind::Integer | Kind::Real if is(ORDER) => Scale::Order,
         Kind::Integer | Kind::Real if column.unit.is_none() && is(NONE) => Scale::None,
         Kind::Integer | Kind::Real if column.role == Role::NaturalKey => Scale::Order,

@@ -49,18 +49,6 @@ pub(crate) fn of_scalar(group: &TableGroup, scalar: &Scalar) -> (String, Vec<(us
     (walk.shape, walk.named)
 }
 
-/// The rows that the user names in a piece.
-pub(crate) fn names_in(group: &TableGroup, piece: &Piece) -> Vec<(usize, usize)> {
-    let mut walk = Walk { group, shape: String::new(), named: Vec::new() };
-    match piece {
-        Piece::Row(entity) => walk.entity(entity),
-        Piece::Value(scalar) => walk.scalar(scalar),
-        Piece::Rows(rows) => walk.rows(rows),
-        Piece::Desk(piece) => piece.on.iter().for_each(|on| walk.entity(on)),
-    }
-    walk.named
-}
-
 impl Walk<'_> {
     fn put(&mut self, text: &str) {
         self.shape.push_str(text);

@@ -6,7 +6,7 @@
 use super::raw::{Origin, RawColumn, RawTable};
 use super::settings::{ColumnSettings, Settings, TableSettings};
 use super::types::{Notation, Type, date, refuse_mixed, shown, truth, type_of, whole};
-use super::words::{Noun, chinese, column_words, interned, snake};
+use super::words::{Noun, chinese, column_words, counted_words, interned, snake};
 use super::{Cell, Column, Kind, Role, Table};
 use crate::error::Error;
 use serde_json::Number;
@@ -44,6 +44,10 @@ pub(super) fn table(mut raw: RawTable, said: Said<'_>) -> Result<(Table, Origin)
     for (at, (source, kind)) in raw.columns.drain(..).zip(types).enumerate() {
         let declared = said.column(&source.name);
         let mut column = column(source, kind, declared, &raw.origin)?;
+        let inferred = declared.is_none_or(|said| said.words.is_none());
+        if inferred && column.kind == Kind::Integer && column.unit.is_none() && key != Some(at) {
+            column.words = counted_words(std::mem::take(&mut column.words), &noun.singular);
+        }
         if key == Some(at) {
             name_key(&mut column, declared.is_some_and(|said| said.words.is_some()));
         }

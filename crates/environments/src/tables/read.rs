@@ -103,9 +103,12 @@ pub(super) fn read_group(path: &Path) -> Result<TableGroup, Error> {
     };
     let languages = languages(&settings, &tables)?;
     let plain_title = words::plain(&files.name);
+    let named: Vec<&words::Noun> =
+        tables.iter().filter(|table| table.label.is_some()).map(|table| &table.noun).collect();
+    let about = words::title_of(&named).unwrap_or_else(|| plain_title.clone());
     Ok(TableGroup {
         title_zh: settings.title_zh.clone().or_else(|| chinese(&plain_title).then(|| plain_title.clone())),
-        title: settings.title.clone().or_else(|| field("Title")).unwrap_or(plain_title),
+        title: settings.title.clone().or_else(|| field("Title")).unwrap_or(about),
         source: settings.source.clone().or_else(|| field("Source")),
         license: settings.license.clone().or_else(|| field("Licence")).or_else(|| field("License")),
         languages,

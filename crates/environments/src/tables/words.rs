@@ -13,8 +13,31 @@ pub(crate) struct Noun {
     pub(crate) plural: String,
 }
 
-const UNCHANGED: &[&str] =
-    &["series", "species", "data", "news", "aircraft", "staff", "equipment", "weather"];
+const UNCHANGED: &[&str] = &["series", "species", "aircraft"];
+/// Words that nobody counts, with the word that is counted instead: a row of `weather` is a weather record.
+const UNCOUNTED: &[(&str, &str)] = &[
+    ("data", "data record"),
+    ("equipment", "equipment item"),
+    ("history", "history entry"),
+    ("inventory", "inventory item"),
+    ("news", "news item"),
+    ("staff", "staff member"),
+    ("stock", "stock item"),
+    ("traffic", "traffic record"),
+    ("weather", "weather record"),
+];
+/// Columns that are named by their unit alone: what is measured, and the unit.
+const UNIT_NAMES: &[(&str, &str, &str)] = &[
+    ("milliseconds", "duration", "ms"),
+    ("seconds", "duration", "seconds"),
+    ("minutes", "duration", "minutes"),
+    ("hours", "duration", "hours"),
+    ("bytes", "size", "bytes"),
+    ("kilobytes", "size", "kB"),
+    ("kilometers", "distance", "km"),
+    ("kilometres", "distance", "km"),
+    ("miles", "distance", "miles"),
+];
 const IRREGULAR: &[(&str, &str)] = &[
     ("person", "people"),
     ("child", "children"),
@@ -62,6 +85,12 @@ const ABBREVIATIONS: &[(&str, &str)] = &[
     ("mgr", "manager"),
     ("amt", "amount"),
     ("precip", "precipitation"),
+    ("humid", "humidity"),
+    ("dewp", "dew point"),
+    ("visib", "visibility"),
+    ("dir", "direction"),
+    ("tailnum", "tail number"),
+    ("tzone", "time zone name"),
     ("sched", "scheduled"),
     ("num", "number of"),
     ("avg", "average"),
@@ -136,7 +165,15 @@ impl Noun {
     pub(crate) fn of_table(name: &str) -> Self {
         let words = plain(name);
         let (head, last) = words.rsplit_once(' ').map_or(("", words.as_str()), |(head, last)| (head, last));
-        let (singular, plural) = numbers(last);
+        let counted = UNCOUNTED.iter().find(|(word, _)| *word == last);
+        let (singular, plural) = counted.map_or_else(
+            || numbers(last),
+            |(_, counted)| {
+                let (head, last) = counted.rsplit_once(' ').unwrap_or(("", counted));
+                let (singular, plural) = numbers(last);
+                (format!("{head} {singular}"), format!("{head} {plural}"))
+            },
+        );
         let with_head = |word: String| if head.is_empty() { word } else { format!("{head} {word}") };
         Self { singular: with_head(singular), plural: with_head(plural) }
     }
@@ -188,6 +225,9 @@ pub(crate) fn article(word: &str) -> &'static str {
 /// A column's name in words and its unit.
 pub(crate) fn column_words(name: &str) -> (String, Option<&'static str>) {
     let snake = snake(name);
+    if let Some((_, words, unit)) = UNIT_NAMES.iter().find(|(column, _, _)| *column == snake) {
+        return ((*words).to_owned(), Some(*unit));
+    }
     let found = UNITS.iter().find(|(ending, _)| snake.len() > ending.len() && snake.ends_with(ending));
     let (stem, unit) = found
         .map_or((snake.as_str(), None), |(ending, unit)| (&snake[..snake.len() - ending.len()], Some(*unit)));
@@ -209,6 +249,30 @@ pub(crate) fn column_words(name: &str) -> (String, Option<&'static str>) {
     let words = words.join(" ");
     // A lone `no` is the answer; behind another word it is a number.
     (words.strip_suffix(" no").map_or_else(|| words.clone(), |stem| format!("{stem} number")), unit)
+}
+
+/// Words for a column of whole numbers without a unit: of `seats` it holds how many, of `flight` among flights the number.
+pub(super) fn counted_words(words: String, noun: &str) -> String {
+    let plural = !words.contains(' ') && {
+        let (singular, plural) = numbers(&words);
+        plural == words && singular != words
+    };
+    if plural {
+        format!("number of {words}")
+    } else if words == noun {
+        format!("{words} number")
+    } else {
+        words
+    }
+}
+
+/// What tables are about when nobody says it: their nouns, the first three.
+pub(super) fn title_of(nouns: &[&Noun]) -> Option<String> {
+    let words: Vec<&str> = nouns.iter().take(3).map(|noun| noun.plural.as_str()).collect();
+    match words.split_last()? {
+        (last, []) => Some((*last).to_owned()),
+        (last, first) => Some(format!("{} and {last}", first.join(", "))),
+    }
 }
 
 /// Whether a text is mostly written in Chinese characters.
@@ -274,6 +338,7 @@ mod tests {
         assert_eq!(of("aliases"), pair("alias", "aliases"));
         assert_eq!(of("boxes"), pair("box", "boxes"));
         assert_eq!(of("timeZones"), pair("time zone", "time zones"));
+        assert_eq!(of("weather"), pair("weather record", "weather records"));
         assert_eq!(of("class"), pair("class", "classes"));
     }
 
@@ -286,6 +351,10 @@ mod tests {
             ("July 2024 UTC offset".into(), Some("minutes"))
         );
         assert_eq!(column_words("is_radioactive"), ("radioactive".into(), None));
+        assert_eq!(column_words("Milliseconds"), ("duration".into(), Some("ms")));
+        assert_eq!(counted_words("seats".into(), "plane"), "number of seats");
+        assert_eq!(counted_words("flight".into(), "flight"), "flight number");
+        assert_eq!(counted_words("altitude".into(), "airport"), "altitude");
         assert_eq!(column_words("k"), ("k".into(), None));
         assert_eq!(column_words("order_no"), ("order number".into(), None));
         assert_eq!(column_words("dep_lat_deg"), ("departure latitude".into(), Some("degrees")));

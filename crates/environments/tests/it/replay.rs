@@ -17,7 +17,8 @@ fn replayed(group: &str, count: usize) -> Result<String> {
         .spawn()?;
     let mut input = python.stdin.take().ok_or("no pipe")?;
     for candidate in
-        generate(&group, &GenerateOptions { seed: 21, stateful: 0, ..GenerateOptions::default() })?.take(count)
+        generate(&group, &GenerateOptions { seed: 21, stateful: 0, ..GenerateOptions::default() })?
+            .take(count)
     {
         // An index without a candidate is counted elsewhere.
         let Ok(candidate) = candidate else { continue };

@@ -117,9 +117,14 @@ impl<'a> English<'a> {
         let scalar = |scalar: &Scalar| voice.borrow_mut().noun(scalar, values::UnitSaid::Own);
         let introduce = |entity: &Entity| {
             let deep = voice::depth(entity) > 2;
-            if deep { voice.borrow_mut().introductions(&Scalar::Name { of: entity.clone() }) } else { Vec::new() }
+            if deep {
+                voice.borrow_mut().introductions(&Scalar::Name { of: entity.clone() })
+            } else {
+                Vec::new()
+            }
         };
-        let remember = |entity: &Entity| voice.borrow_mut().known.push((entity.clone(), voice::Pronoun::That));
+        let remember =
+            |entity: &Entity| voice.borrow_mut().known.push((entity.clone(), voice::Pronoun::That));
         say(&crate::errand::english::Words {
             group: self.group,
             entity: &entity,
