@@ -11,6 +11,7 @@ use crate::worker::Reply;
 use crate::{CallOutcome, SandboxError, ToolEngine};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
+use std::fmt::Write as _;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
@@ -77,7 +78,7 @@ impl Core {
                 break;
             }
             let separator = if count == 0 { "" } else { "," };
-            frame.push_str(&format!("{separator}[{},{}]", one.seed, json_text(&one.calls)));
+            let _ = write!(frame, "{separator}[{},{}]", one.seed, json_text(&one.calls));
             count += 1;
             calls += made;
         }
@@ -112,13 +113,11 @@ impl Core {
         }
         let worker = slot.worker.as_mut()?;
         let began = Instant::now();
-        let read = match worker.request(frame) {
-            Ok(reply) => reply.tries.map(|text| read_tries(text, count)),
-            Err(_) => {
-                self.lose(slot);
-                return None;
-            }
+        let Ok(reply) = worker.request(frame) else {
+            self.lose(slot);
+            return None;
         };
+        let read = reply.tries.map(|text| read_tries(text, count));
         worker.weigh();
         slot.peak = worker.peak()?;
         let mut read = read?.ok()?;

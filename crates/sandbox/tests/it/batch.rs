@@ -52,6 +52,9 @@ fn said(outcomes: Result<Vec<CallOutcome>, SandboxError>) -> Result<Vec<Said>, S
     Ok(outcomes?.into_iter().map(said).collect())
 }
 
+/// Seed and calls of a try.
+type Script = (u64, Vec<(&'static str, Map<String, Value>)>);
+
 const TOOLS: &str = r#"
 import random
 from astra import data, new_id
@@ -101,9 +104,7 @@ fn stateful() -> Program {
     }
 }
 
-fn given(
-    scripts: &[(u64, &[(&'static str, &str)])],
-) -> Outcome<Vec<(u64, Vec<(&'static str, Map<String, Value>)>)>> {
+fn given(scripts: &[(u64, &[(&'static str, &str)])]) -> Outcome<Vec<Script>> {
     scripts
         .iter()
         .map(|(seed, calls)| {
@@ -113,7 +114,7 @@ fn given(
         .collect()
 }
 
-fn tries<'a>(scripts: &'a [(u64, Vec<(&'static str, Map<String, Value>)>)]) -> Vec<Try<'a>> {
+fn tries<'a>(scripts: &'a [Script]) -> Vec<Try<'a>> {
     scripts
         .iter()
         .map(|(seed, calls)| Try {
