@@ -114,7 +114,7 @@ fn given(scripts: &[(u64, &[(&'static str, &str)])]) -> Outcome<Vec<Script>> {
         .collect()
 }
 
-fn tries<'a>(scripts: &'a [Script]) -> Vec<Try<'a>> {
+fn tries(scripts: &[Script]) -> Vec<Try<'_>> {
     scripts
         .iter()
         .map(|(seed, calls)| Try {
