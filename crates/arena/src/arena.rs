@@ -99,7 +99,7 @@ impl Runtime {
             id: arena.id.clone(),
             tools: Arc::clone(&arena.tools),
             program: Arc::clone(&arena.program),
-            loaded: self.engine.load(&arena.program)?,
+            loaded: self.engine.adopt(&arena.loaded)?,
             gold: OnceLock::new(),
         })
     }

@@ -1,7 +1,7 @@
 //! What an engine owns, and the way of a load and of a call through it.
 
 use crate::exchange::{Call, Taken, answer, call_request, failed};
-use crate::loaded::{Loaded, LoadedProgram, distinct_sources, inspection};
+use crate::loaded::{Loaded, LoadedProgram, distinct_sources, entries_of, inspection, json_text};
 use crate::lockdown::Protections;
 use crate::session::{Body, Entry, Place, Session};
 use crate::worker::{Lost, OUTSIDE_KILLS, Worker};
@@ -9,6 +9,7 @@ use crate::zygote::{Role, Zygote};
 use crate::{
     CallOutcome, EngineOptions, EngineStatistics, ErrorKind, Program, PythonInfo, SandboxError, ToolError,
 };
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -16,7 +17,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 /// Memory that one call may leave behind in a shared worker before its program becomes private.
-const KEPT_BYTES: u64 = 32 << 20;
+pub(crate) const KEPT_BYTES: u64 = 32 << 20;
+/// Sources whose reading is kept, until there are so many.
+const KEPT_READINGS: usize = 8192;
 
 #[derive(Debug)]
 pub(crate) struct Core {
@@ -25,6 +28,8 @@ pub(crate) struct Core {
     pub(crate) protections: Protections,
     // Workers before the zygote: they are dropped in this order.
     pub(crate) gate: Mutex<Option<Worker>>,
+    /// What the gate said of sources, by their hash: programs of one set often share sources.
+    pub(crate) readings: Mutex<HashMap<blake3::Hash, Arc<RawValue>>>,
     pub(crate) slots: Vec<Mutex<Slot>>,
     pub(crate) pool: Mutex<Vec<Worker>>,
     pub(crate) refilling: AtomicBool,
@@ -51,6 +56,8 @@ pub(crate) struct Slot {
     pub(crate) recycled: u32,
     /// Programs that its worker holds.
     pub(crate) loaded: HashMap<u64, Weak<Loaded>>,
+    /// The most resident memory that its worker was seen to have had.
+    pub(crate) peak: u64,
     /// Size of `loaded` at which it is looked through.
     pub(crate) sweep_at: usize,
     /// Address space that its worker may use at the moment.
@@ -84,9 +91,7 @@ impl Core {
     pub(crate) fn load(&self, program: &Program) -> Result<LoadedProgram, SandboxError> {
         check_inputs(program)?;
         let parts = distinct_sources(program);
-        let request = inspection(program, &parts.0, &parts.1);
-        let report = not_from_outside(|| self.inspect(&request), Failed::is_outside);
-        let report = report.map_err(|failed| match failed {
+        let report = self.readings_of(program, &parts).map_err(|failed| match failed {
             Failed::Ours(error) => error,
             Failed::Lost(lost) if lost.outside => {
                 SandboxError::Worker { doing: "reading sources", reason: lost.message }
@@ -98,7 +103,57 @@ impl Core {
             },
         })?;
         let key = self.loads.fetch_add(1, Ordering::Relaxed);
-        Loaded::new(key, program, parts, &report).map(|loaded| LoadedProgram(Arc::new(loaded)))
+        Loaded::new(key, program, parts, &report, self.python.clone())
+            .map(|loaded| LoadedProgram(Arc::new(loaded)))
+    }
+
+    /// A program that an engine of the same interpreter has read already.
+    pub(crate) fn adopt(&self, program: &LoadedProgram) -> Result<LoadedProgram, SandboxError> {
+        let key = self.loads.fetch_add(1, Ordering::Relaxed);
+        match program.0.again(key, &self.python) {
+            Some(loaded) => Ok(LoadedProgram(Arc::new(loaded))),
+            None => self.load(program.0.program()),
+        }
+    }
+
+    /// What the gate says of each source; it is asked only about those that it has not read lately.
+    fn readings_of(
+        &self,
+        program: &Program,
+        parts: &(Vec<Arc<str>>, Vec<usize>),
+    ) -> Result<Vec<Arc<RawValue>>, Failed> {
+        let entries = entries_of(program, parts);
+        let hashes: Vec<blake3::Hash> = (parts.0.iter().zip(&entries))
+            .map(|(source, entries)| blake3::hash(json_text(&(source.as_ref(), entries)).as_bytes()))
+            .collect();
+        let mut found: Vec<Option<Arc<RawValue>>> = {
+            let known = lock(&self.readings);
+            hashes.iter().map(|hash| known.get(hash).cloned()).collect()
+        };
+        let missing: Vec<usize> = (0..found.len()).filter(|&place| found[place].is_none()).collect();
+        if !missing.is_empty() {
+            let sources: Vec<&str> = missing.iter().map(|&place| parts.0[place].as_ref()).collect();
+            let wanted: Vec<&[&str]> = missing.iter().map(|&place| entries[place].as_slice()).collect();
+            let request = inspection(&sources, &wanted);
+            let report = not_from_outside(|| self.inspect(&request), Failed::is_outside)?;
+            let bad =
+                |reason: String| Failed::Ours(SandboxError::Worker { doing: "reading sources", reason });
+            let read: Vec<Box<RawValue>> =
+                serde_json::from_str(&report).map_err(|error| bad(error.to_string()))?;
+            if read.len() != missing.len() {
+                return Err(bad("the gate answered for another number of sources".to_owned()));
+            }
+            let mut known = lock(&self.readings);
+            if known.len() >= KEPT_READINGS {
+                known.clear();
+            }
+            for (&place, reading) in missing.iter().zip(read) {
+                let reading: Arc<RawValue> = reading.into();
+                known.insert(hashes[place], Arc::clone(&reading));
+                found[place] = Some(reading);
+            }
+        }
+        Ok(found.into_iter().flatten().collect())
     }
 
     /// Has the gate read sources. A gate worker that dies of them is replaced at the next load.

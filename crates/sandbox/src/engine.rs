@@ -1,5 +1,6 @@
 //! The engine's front: the trait that arenas use, starting, and what can be asked about it.
 
+use crate::batch::{Try, try_alone};
 use crate::core::{Core, Slot, lock};
 use crate::loaded::LoadedProgram;
 use crate::lockdown::{Protection, Protections};
@@ -8,6 +9,7 @@ use crate::worker::Worker;
 use crate::zygote::{Role, Zygote};
 use crate::{CallOutcome, EngineOptions, Program, Requirement, SandboxError, find_python};
 use serde_json::{Map, Value};
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -36,6 +38,20 @@ pub trait ToolEngine: Send + Sync {
 
     /// The session's state as JSON text, when its program has one.
     fn state(&self, session: &Session) -> Option<String>;
+
+    /// A program that another engine has read, for this one. It need not be read again by an equal interpreter.
+    fn adopt(&self, program: &LoadedProgram) -> Result<LoadedProgram, SandboxError> {
+        self.load(program.0.program())
+    }
+
+    /// Opens the program's sessions close together from now on, where that saves loading it in several places.
+    fn gather(&self, _program: &LoadedProgram) {}
+
+    /// What the last call of each try comes to, each in a session of its own. The same as to open a session, make the
+    /// calls and close it, try by try, but in few exchanges.
+    fn try_all(&self, program: &LoadedProgram, tries: &[Try<'_>]) -> Result<Vec<CallOutcome>, SandboxError> {
+        tries.iter().map(|one| try_alone(self, program, one)).collect()
+    }
 }
 
 /// What an engine has been doing.
@@ -82,6 +98,7 @@ impl PythonEngine {
             python,
             protections,
             gate: Mutex::new(Some(gate)),
+            readings: Mutex::new(HashMap::new()),
             slots,
             pool: Mutex::new(Vec::new()),
             refilling: AtomicBool::new(false),
@@ -174,5 +191,27 @@ impl ToolEngine for PythonEngine {
 
     fn state(&self, session: &Session) -> Option<String> {
         lock(&session.body).state.as_deref().map(ToOwned::to_owned)
+    }
+
+    fn adopt(&self, program: &LoadedProgram) -> Result<LoadedProgram, SandboxError> {
+        self.core.adopt(program)
+    }
+
+    fn gather(&self, program: &LoadedProgram) {
+        self.core.gather(program);
+    }
+
+    fn try_all(&self, program: &LoadedProgram, tries: &[Try<'_>]) -> Result<Vec<CallOutcome>, SandboxError> {
+        let mut outcomes = Vec::with_capacity(tries.len());
+        while let Some(rest) = tries.get(outcomes.len()..).filter(|rest| !rest.is_empty()) {
+            for (one, answered) in rest.iter().zip(self.core.try_some(program, rest)) {
+                // A try that made the program private did so before the ones behind it.
+                outcomes.push(match answered {
+                    Some(outcome) if !program.0.is_private() => outcome,
+                    Some(_) | None => try_alone(self, program, one)?,
+                });
+            }
+        }
+        Ok(outcomes)
     }
 }

@@ -1,5 +1,6 @@
 //! What goes to a worker and what comes back, in terms of calls and sessions.
 
+use crate::loaded::LoadedProgram;
 use crate::session::{Session, hash_reply};
 use crate::worker::{Lost, Reply, Worker};
 use crate::{CallOutcome, ErrorKind, SandboxError, ToolError};
@@ -164,10 +165,10 @@ impl Fate {
 
 pub(crate) fn check_loaded(
     reply: Result<Reply<'_>, Lost>,
-    session: &Session,
+    program: &LoadedProgram,
 ) -> Result<(), (SandboxError, Fate)> {
     let compile = |message: String| SandboxError::Compile {
-        tool: session.program.0.tool_of_source(0).to_owned(),
+        tool: program.0.tool_of_source(0).to_owned(),
         line: 0,
         message,
     };

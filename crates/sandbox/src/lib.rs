@@ -27,6 +27,7 @@
 //! # }
 //! ```
 
+mod batch;
 mod core;
 mod engine;
 mod error;
@@ -41,6 +42,7 @@ mod session;
 mod worker;
 mod zygote;
 
+pub use batch::Try;
 pub use engine::{EngineStatistics, PythonEngine, ToolEngine};
 pub use error::SandboxError;
 pub use loaded::LoadedProgram;

@@ -3,12 +3,12 @@
 //! Cheap to clone. A program is private when one of its tools asked for it or was not admitted, and becomes
 //! private for good when a call of it had to be killed or kept too much memory.
 
-use crate::{Isolation, Parameter, Program, Rejection, SandboxError, ToolFacts};
-use serde::Deserialize;
-use serde_json::json;
+use crate::{Isolation, Parameter, Program, PythonInfo, Rejection, SandboxError, ToolFacts};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 /// A program that can be opened any number of times.
 #[derive(Clone, Debug)]
@@ -17,14 +17,20 @@ pub struct LoadedProgram(pub(crate) Arc<Loaded>);
 #[derive(Debug)]
 pub(crate) struct Loaded {
     pub(crate) key: u64,
+    /// Whose gate read it.
+    reader: PythonInfo,
+    /// The shared worker in which its sessions are opened, when they are kept together.
+    pub(crate) home: OnceLock<usize>,
+    /// Whether it is private for what its sources say, before anything ran.
+    private_as_read: bool,
     private: AtomicBool,
-    rejections: Vec<Rejection>,
-    facts: Vec<ToolFacts>,
+    rejections: Arc<[Rejection]>,
+    facts: Arc<[ToolFacts]>,
     program: Program,
     sources: Vec<Arc<str>>,
     /// Per tool: index into `sources`.
     placed: Vec<usize>,
-    by_name: HashMap<String, usize>,
+    by_name: Arc<HashMap<String, usize>>,
 }
 
 #[derive(Deserialize)]
@@ -68,14 +74,26 @@ pub(crate) fn distinct_sources(program: &Program) -> (Vec<Arc<str>>, Vec<usize>)
     (sources, placed)
 }
 
-/// Members of the request that has the gate read `sources`.
-pub(crate) fn inspection(program: &Program, sources: &[Arc<str>], placed: &[usize]) -> String {
+/// For each source the functions that are looked for in it.
+pub(crate) fn entries_of<'a>(
+    program: &'a Program,
+    (sources, placed): &(Vec<Arc<str>>, Vec<usize>),
+) -> Vec<Vec<&'a str>> {
     let mut entries = vec![Vec::new(); sources.len()];
     for (tool, &place) in program.tools.iter().zip(placed) {
         entries[place].push(tool.entry.as_str());
     }
-    let sources: Vec<&str> = sources.iter().map(AsRef::as_ref).collect();
-    format!("\"op\":\"inspect\",\"sources\":{},\"entries\":{}", json!(sources), json!(entries))
+    entries
+}
+
+/// Members of the request that has the gate read `sources`.
+pub(crate) fn inspection(sources: &[&str], entries: &[&[&str]]) -> String {
+    format!("\"op\":\"inspect\",\"sources\":{},\"entries\":{}", json_text(sources), json_text(entries))
+}
+
+/// JSON text of what cannot fail to have one.
+pub(crate) fn json_text(value: &(impl Serialize + ?Sized)) -> String {
+    serde_json::to_string(value).unwrap_or_else(|_| "null".to_owned())
 }
 
 impl Loaded {
@@ -83,9 +101,12 @@ impl Loaded {
         key: u64,
         program: &Program,
         (sources, placed): (Vec<Arc<str>>, Vec<usize>),
-        report: &str,
+        report: &[Arc<RawValue>],
+        reader: PythonInfo,
     ) -> Result<Self, SandboxError> {
-        let mut readings: Vec<Reading> = serde_json::from_str(report)
+        let readings: Result<Vec<Reading>, _> =
+            report.iter().map(|reading| serde_json::from_str(reading.get())).collect();
+        let mut readings = readings
             .map_err(|error| SandboxError::Worker { doing: "reading sources", reason: error.to_string() })?;
         if readings.len() != sources.len() {
             let reason = "the gate answered for another number of sources".to_owned();
@@ -126,8 +147,41 @@ impl Loaded {
                 return Err(SandboxError::Input { what, reason: "two tools have this name".to_owned() });
             }
         }
-        let private = AtomicBool::new(private || !rejections.is_empty());
-        Ok(Self { key, private, rejections, facts, program: program.clone(), sources, placed, by_name })
+        let private_as_read = private || !rejections.is_empty();
+        Ok(Self {
+            key,
+            reader,
+            home: OnceLock::new(),
+            private_as_read,
+            private: AtomicBool::new(private_as_read),
+            rejections: rejections.into(),
+            facts: facts.into(),
+            program: program.clone(),
+            sources,
+            placed,
+            by_name: Arc::new(by_name),
+        })
+    }
+
+    /// The same program as another engine sees it that has the same interpreter and has not run it yet.
+    pub(crate) fn again(&self, key: u64, reader: &PythonInfo) -> Option<Self> {
+        (self.reader == *reader).then(|| Self {
+            key,
+            reader: reader.clone(),
+            home: OnceLock::new(),
+            private_as_read: self.private_as_read,
+            private: AtomicBool::new(self.private_as_read),
+            rejections: Arc::clone(&self.rejections),
+            facts: Arc::clone(&self.facts),
+            program: self.program.clone(),
+            sources: self.sources.clone(),
+            placed: self.placed.clone(),
+            by_name: Arc::clone(&self.by_name),
+        })
+    }
+
+    pub(crate) fn program(&self) -> &Program {
+        &self.program
     }
 
     pub(crate) fn is_private(&self) -> bool {
@@ -171,17 +225,17 @@ impl Loaded {
             .tools
             .iter()
             .zip(&self.placed)
-            .zip(&self.facts)
+            .zip(self.facts.iter())
             .map(|((tool, place), facts)| (&tool.name, place, &tool.entry, facts.takes_state))
             .collect();
         let sources: Vec<&str> = self.sources.iter().map(AsRef::as_ref).collect();
         Ok(format!(
             "\"op\":\"load\",\"program\":{},\"sources\":{},\"tools\":{},\"data\":{},\"state\":{}",
             self.key,
-            json!(sources),
-            json!(tools),
-            json!(data),
-            json!(self.program.state),
+            json_text(&sources),
+            json_text(&tools),
+            json_text(&data),
+            json_text(&self.program.state),
         ))
     }
 }

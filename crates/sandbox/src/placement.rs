@@ -6,12 +6,13 @@
 use crate::SandboxError;
 use crate::core::{Core, Slot, lock, not_from_outside};
 use crate::exchange::{Fate, call_request, check_loaded, check_opened, open_request};
+use crate::loaded::LoadedProgram;
 use crate::session::{Body, Place, Session, hash_reply};
 use crate::worker::{Lost, Worker};
 use crate::zygote::Role;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Calls of a shared worker between two garbage collections.
 const CALLS_PER_COLLECTION: u32 = 4096;
@@ -19,6 +20,12 @@ const CALLS_PER_COLLECTION: u32 = 4096;
 const CALLS_PER_LOOK: u32 = 256;
 /// Change of address space that is worth a request.
 const ROOM_STEP: u64 = 8 << 20;
+
+static THREADS: AtomicUsize = AtomicUsize::new(0);
+thread_local! {
+    /// Number of this thread among those that gathered a program.
+    static THREAD: usize = THREADS.fetch_add(1, Ordering::Relaxed);
+}
 
 impl Core {
     /// Makes sure that the session is in a worker, with everything that its log says.
@@ -65,7 +72,7 @@ impl Core {
             None => Worker::spawn(&self.zygote, Role::Private, &self.options.limits).map_err(Fate::lives)?,
         };
         let load = session.program.0.load_request().map_err(Fate::lives)?;
-        check_loaded(worker.request(&load), session)?;
+        check_loaded(worker.request(&load), &session.program)?;
         check_opened(worker.request(&open_request(session)), session)?;
         self.account(worker.total_cpu);
         body.place = Place::Private(Box::new(worker));
@@ -78,16 +85,9 @@ impl Core {
         session: &Session,
         body: &mut Body,
     ) -> Result<(), (SandboxError, Fate)> {
-        // By number and not by load, so that where a session lives follows from the order of opening alone.
-        let index = usize::try_from(session.number).unwrap_or(0) % self.slots.len();
+        let index = self.slot_of(&session.program, session.number);
         let mut slot = lock(&self.slots[index]);
         let slot = &mut *slot;
-        if slot.worker.is_none() {
-            let worker =
-                Worker::spawn(&self.zygote, Role::Shared, &self.options.limits).map_err(Fate::lives)?;
-            slot.worker = Some(worker);
-            slot.room = 0;
-        }
         match self.open_in(slot, session) {
             Ok(()) => {
                 slot.sessions += 1;
@@ -108,22 +108,51 @@ impl Core {
         }
     }
 
+    /// Where a session is opened. By number and not by load, so that it follows from the order of opening alone.
+    pub(crate) fn slot_of(&self, program: &LoadedProgram, number: u64) -> usize {
+        let scattered = || usize::try_from(number).unwrap_or(0) % self.slots.len();
+        program.0.home.get().copied().unwrap_or_else(scattered)
+    }
+
+    /// Gives the program one slot for all of its sessions: that of the calling thread, so that threads that work on
+    /// programs of their own do not wait for each other.
+    pub(crate) fn gather(&self, program: &LoadedProgram) {
+        let seat = THREAD.with(|number| *number) % self.slots.len();
+        program.0.home.get_or_init(|| seat);
+    }
+
     pub(crate) fn open_in(&self, slot: &mut Slot, session: &Session) -> Result<(), (SandboxError, Fate)> {
-        // Nothing of this program ran in it yet: however the worker ended, another one may do.
-        let died = |lost: Lost| Fate::outside("opening", lost);
-        self.make_room(slot).map_err(died)?;
-        sweep(slot).map_err(died)?;
-        let Some(worker) = slot.worker.as_mut() else { return Ok(()) };
-        let key = session.program.0.key;
-        if let Entry::Vacant(place) = slot.loaded.entry(key) {
-            let load = session.program.0.load_request().map_err(Fate::lives)?;
-            check_loaded(worker.request(&load), session)?;
-            place.insert(Arc::downgrade(&session.program.0));
-        }
+        let worker = self.bring(slot, &session.program)?;
         check_opened(worker.request(&open_request(session)), session)?;
         // What opening took is not to be charged to the next call.
         worker.resident_before = worker.resident();
         Ok(())
+    }
+
+    /// The slot's worker, with the program in it.
+    pub(crate) fn bring<'a>(
+        &self,
+        slot: &'a mut Slot,
+        program: &LoadedProgram,
+    ) -> Result<&'a mut Worker, (SandboxError, Fate)> {
+        if slot.worker.is_none() {
+            let worker =
+                Worker::spawn(&self.zygote, Role::Shared, &self.options.limits).map_err(Fate::lives)?;
+            slot.worker = Some(worker);
+            slot.room = 0;
+            slot.peak = 0;
+        }
+        // Nothing of this program ran in it yet: however the worker ended, another one may do.
+        let died = |lost: Lost| Fate::outside("opening", lost);
+        self.make_room(slot).map_err(died)?;
+        sweep(slot).map_err(died)?;
+        let Some(worker) = slot.worker.as_mut() else { return Err(died(Lost::beforehand())) };
+        if let Entry::Vacant(place) = slot.loaded.entry(program.0.key) {
+            let load = program.0.load_request().map_err(Fate::lives)?;
+            check_loaded(worker.request(&load), program)?;
+            place.insert(Arc::downgrade(&program.0));
+        }
+        Ok(worker)
     }
 
     /// Forgets a shared worker: whoever lived there is built again at its next use.
@@ -189,7 +218,7 @@ impl Core {
                     self.lose(&mut slot);
                     body.place = Place::Nowhere;
                 } else {
-                    self.tend(&mut slot);
+                    self.tend(&mut slot, 1);
                 }
                 done
             }
@@ -197,17 +226,19 @@ impl Core {
     }
 
     /// Now and then: room for what is to come, garbage collection, and a fresh worker for one that grew too large.
-    pub(crate) fn tend(&self, slot: &mut Slot) {
-        slot.calls += 1;
+    pub(crate) fn tend(&self, slot: &mut Slot, calls: u32) {
+        let before = slot.calls;
+        slot.calls = before.wrapping_add(calls);
+        let passed = |every: u32| slot.calls / every != before / every;
+        let (is_look_due, is_collection_due) = (passed(CALLS_PER_LOOK), passed(CALLS_PER_COLLECTION));
         // What one session took must not be missing for its neighbours.
         let took_room = slot.worker.as_ref().is_some_and(|worker| worker.grew > ROOM_STEP);
-        if !took_room && !slot.calls.is_multiple_of(CALLS_PER_LOOK) {
+        if !took_room && !is_look_due {
             return;
         }
         let kept = self.make_room(slot).is_ok();
         let Some(worker) = slot.worker.as_mut() else { return };
-        let collected = kept
-            && (!slot.calls.is_multiple_of(CALLS_PER_COLLECTION) || worker.request("\"op\":\"gc\"").is_ok());
+        let collected = kept && (!is_collection_due || worker.request("\"op\":\"gc\"").is_ok());
         if !collected {
             self.lose(slot);
         } else if worker.resident() > self.options.recycle_bytes.saturating_mul(1 << slot.recycled.min(8)) {

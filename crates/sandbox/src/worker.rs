@@ -43,6 +43,9 @@ pub(crate) struct Reply<'a> {
     pub(crate) result: Option<&'a RawValue>,
     #[serde(borrow, default)]
     pub(crate) report: Option<&'a RawValue>,
+    /// Answers to a frame of tries.
+    #[serde(borrow, default)]
+    pub(crate) tries: Option<&'a RawValue>,
     #[serde(borrow, default)]
     pub(crate) stdout: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
@@ -325,6 +328,13 @@ impl Worker {
     /// Address space in bytes, 0 when the kernel does not tell.
     pub(crate) fn address_space(&self) -> u64 {
         self.memory_field(0)
+    }
+
+    /// The most resident memory that it ever had, in bytes; `None` when the kernel does not tell.
+    pub(crate) fn peak(&self) -> Option<u64> {
+        let text = std::fs::read_to_string(format!("/proc/{}/status", self.pid)).ok()?;
+        let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+        line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kilobytes| kilobytes * 1024)
     }
 
     fn memory_field(&self, field: usize) -> u64 {

@@ -1,7 +1,7 @@
 //! `determinism` and `isolation`: same calls, same bytes; and episodes that do not see each other.
 
 use super::Measurements;
-use super::measure::Measurements as Measured;
+use super::measure::{Measurements as Measured, SECOND_SEED};
 use super::oracle::shortfall;
 use super::probes::{default_call, random_calls};
 use crate::arena::{Arena, ArenaError, Runtime};
@@ -12,7 +12,7 @@ use astra_sandbox::{SandboxError, Session};
 use std::sync::Arc;
 
 /// Other episode seeds under which every goal must still be met.
-const EPISODE_SEEDS: [u64; 2] = [1, 20_240_229];
+const EPISODE_SEEDS: [u64; 2] = [SECOND_SEED, 20_240_229];
 /// Random calls a tool where there are no gold calls to replay.
 const SCRIPT_RANDOM_CALLS: usize = 4;
 
@@ -44,6 +44,7 @@ pub(crate) fn same_calls_same_bytes(
     }
     for (hash_seed, other) in others.iter().enumerate() {
         let moved = other.relocate(arena)?;
+        other.engine().gather(&moved.loaded);
         let again = replay_gold(other, &moved, 0)?;
         let differing = measured
             .replay
@@ -60,7 +61,10 @@ pub(crate) fn same_calls_same_bytes(
         }
     }
     for seed in EPISODE_SEEDS {
-        let replay = replay_gold(runtime, arena, seed)?;
+        let replay = match &measured.again {
+            Some(replay) if seed == SECOND_SEED => replay.clone(),
+            Some(_) | None => replay_gold(runtime, arena, seed)?,
+        };
         if let Some(problem) = shortfall(runtime, arena, &replay, seed)? {
             failures.push(format!("under episode seed {seed} {problem}"));
         }
@@ -165,6 +169,9 @@ pub(crate) fn episodes_do_not_meet(
         if seed == 0 && !arena.spec.gold.is_empty() {
             return Ok(measured.replay.steps.clone());
         }
+        if let Some(replay) = measured.again.as_ref().filter(|_| seed == SECOND_SEED) {
+            return Ok(replay.steps.clone());
+        }
         let session = runtime.engine().open(&arena.loaded, seed)?;
         let mut steps = Vec::new();
         for call in &calls {
@@ -174,8 +181,9 @@ pub(crate) fn episodes_do_not_meet(
         runtime.engine().close(session);
         Ok(steps)
     };
-    let alone = [run_alone(0)?, run_alone(1)?];
-    let sessions = [runtime.engine().open(&arena.loaded, 0)?, runtime.engine().open(&arena.loaded, 1)?];
+    let alone = [run_alone(0)?, run_alone(SECOND_SEED)?];
+    let sessions =
+        [runtime.engine().open(&arena.loaded, 0)?, runtime.engine().open(&arena.loaded, SECOND_SEED)?];
     let mut together: [Vec<GoldStep>; 2] = [Vec::new(), Vec::new()];
     for call in &calls {
         for (session, steps) in sessions.iter().zip(&mut together) {

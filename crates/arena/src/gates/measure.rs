@@ -3,17 +3,21 @@
 //! Every try runs in a fresh session, so tries cannot influence each other.
 
 use super::probes::{fixed_calls, random_calls};
+use super::tries::{Attempt, outcomes};
 use crate::arena::{Arena, ArenaError, Runtime};
+use crate::call::readable;
 use crate::gold::{GoldReplay, GoldStep, replay_from, replay_gold, step};
 use crate::reward::{gold_of, is_grounded, value_stands};
 use astra_protocol::value::same_argument;
 use astra_protocol::{ContentId, GoalKind, GoldCall, Reference, seeded_rng};
-use astra_sandbox::SandboxError;
+use astra_sandbox::{CallOutcome, ErrorKind, SandboxError};
 use rand_chacha::rand_core::Rng;
 use serde_json::{Map, Value as Json, json};
 
 /// Alternatives tried for one gold argument.
 const ALTERNATIVES: usize = 8;
+/// The seed of a second episode.
+pub(crate) const SECOND_SEED: u64 = 1;
 /// Share of them that must change the outcome for the argument to be decisive.
 const DECISIVE_SHARE: f64 = 0.75;
 
@@ -21,6 +25,8 @@ const DECISIVE_SHARE: f64 = 0.75;
 pub(crate) struct Measurements {
     /// The gold calls in a fresh episode under seed 0.
     pub(crate) replay: GoldReplay,
+    /// The same under seed 1; absent without gold calls.
+    pub(crate) again: Option<GoldReplay>,
     /// Default, empty, wildcard, maximal, enum and random calls of each tool.
     pub(crate) probes: Vec<Tried>,
     /// Gold calls with one argument changed.
@@ -61,7 +67,9 @@ impl Measurements {
         let replay = replay_gold(runtime, arena, 0)?;
         let probes = run_probes(runtime, arena)?;
         let alternatives = run_alternatives(runtime, arena, &replay)?;
-        let mut measured = Self { replay, probes, alternatives, goals: Vec::new() };
+        let again = (!arena.spec.gold.is_empty()).then(|| replay_gold(runtime, arena, SECOND_SEED));
+        let mut measured =
+            Self { replay, again: again.transpose()?, probes, alternatives, goals: Vec::new() };
         measured.goals = (0..arena.spec.goals.len()).map(|goal| measured.facts(arena, goal)).collect();
         Ok(measured)
     }
@@ -125,18 +133,28 @@ impl Measurements {
 
 /// Runs one call alone in a fresh episode. Arguments that do not fit the schema are an error, as for an agent.
 fn run_probes(runtime: &Runtime, arena: &Arena) -> Result<Vec<Tried>, SandboxError> {
-    let mut tried = Vec::new();
+    let mut calls: Vec<(&str, Map<String, Json>)> = Vec::new();
     for tool in arena.tools.iter() {
         let key = format!("{} {}", arena.id(), tool.name);
-        let calls = fixed_calls(&tool.schema).into_iter().chain(random_calls(&tool.schema, 0, &key));
-        for arguments in calls {
-            let call = GoldCall { id: String::new(), tool: tool.name.clone(), arguments };
-            let (outcome, session, _) = try_after(runtime, arena, &[], &call)?;
-            runtime.engine().close(session);
-            tried.push(outcome);
-        }
+        let probes = fixed_calls(&tool.schema).into_iter().chain(random_calls(&tool.schema, 0, &key));
+        calls.extend(probes.map(|arguments| (tool.name.as_str(), arguments)));
     }
-    Ok(tried)
+    let attempts: Vec<Attempt<'_>> =
+        calls.iter().map(|(tool, arguments)| Attempt { before: &[], tool, arguments }).collect();
+    let outcomes = outcomes(runtime, arena, &attempts)?;
+    Ok(calls
+        .into_iter()
+        .zip(outcomes)
+        .map(|((tool, arguments), outcome)| tried(tool, arguments, outcome))
+        .collect())
+}
+
+fn tried(tool: &str, arguments: Map<String, Json>, outcome: Result<CallOutcome, String>) -> Tried {
+    let result = outcome.and_then(|outcome| {
+        let (text, result) = readable(&outcome);
+        result.map_err(|_: ErrorKind| text)
+    });
+    Tried { tool: tool.to_owned(), arguments, result }
 }
 
 /// Runs `call` after the steps `before` in a fresh episode.
@@ -173,28 +191,56 @@ fn run_alternatives(
         })
         .unwrap_or_default();
     let columns = Columns::of(arena);
-    let mut out = Vec::new();
+    let mut changed: Vec<(usize, &str, GoldCall)> = Vec::new();
     for (position, (call, taken)) in arena.spec.gold.iter().zip(&replay.steps).enumerate() {
         let Ok(resolved) = &taken.arguments else { continue };
         for (argument, value) in resolved {
             for other in alternatives_for(arena, &columns, call, argument, value) {
                 let mut arguments = resolved.clone();
                 arguments.insert(argument.clone(), other);
-                let changed = GoldCall { arguments, ..call.clone() };
-                let (tried, session, step) = try_after(runtime, arena, &replay.steps[..position], &changed)?;
-                let mut final_state = None;
-                if state_calls.contains(&call.id) {
-                    let mut done = replay.steps[..position].to_vec();
-                    done.push(step);
-                    let rest = &arena.spec.gold[position + 1..];
-                    final_state = replay_from(runtime, arena, &session, &done, rest)?.final_state;
-                }
-                runtime.engine().close(session);
-                out.push(Alternative { gold: position, argument: argument.clone(), tried, final_state });
+                changed.push((position, argument, GoldCall { arguments, ..call.clone() }));
             }
         }
     }
+    let is_followed = |call: &GoldCall| state_calls.contains(&call.id);
+    let attempts: Vec<Attempt<'_>> = changed
+        .iter()
+        .filter(|(_, _, call)| !is_followed(call))
+        .map(|(position, _, call)| Attempt {
+            before: &replay.steps[..*position],
+            tool: &call.tool,
+            arguments: &call.arguments,
+        })
+        .collect();
+    let mut outcomes = outcomes(runtime, arena, &attempts)?.into_iter();
+    let mut out = Vec::with_capacity(changed.len());
+    for (position, argument, call) in &changed {
+        let (tried, final_state) = if is_followed(call) {
+            followed(runtime, arena, replay, *position, call)?
+        } else if let Some(outcome) = outcomes.next() {
+            (tried(&call.tool, call.arguments.clone(), outcome), None)
+        } else {
+            continue;
+        };
+        out.push(Alternative { gold: *position, argument: (*argument).to_owned(), tried, final_state });
+    }
     Ok(out)
+}
+
+/// A changed gold call and the state after the gold calls behind it, whose references see what it returned.
+fn followed(
+    runtime: &Runtime,
+    arena: &Arena,
+    replay: &GoldReplay,
+    position: usize,
+    call: &GoldCall,
+) -> Result<(Tried, Option<ContentId>), SandboxError> {
+    let (tried, session, step) = try_after(runtime, arena, &replay.steps[..position], call)?;
+    let mut done = replay.steps[..position].to_vec();
+    done.push(step);
+    let after = replay_from(runtime, arena, &session, &done, &arena.spec.gold[position + 1..])?;
+    runtime.engine().close(session);
+    Ok((tried, after.final_state))
 }
 
 /// Up to eight distinct schema-valid values other than gold: recorded by the generator, else other enum members,

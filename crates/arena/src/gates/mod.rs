@@ -13,6 +13,7 @@ mod oracle;
 mod probes;
 mod robust;
 mod schema;
+mod tries;
 
 use crate::arena::{Arena, ArenaError, Runtime};
 use astra_protocol::{ArenaSpec, Evidence, GoalKind, IsolationClass};
@@ -194,6 +195,10 @@ impl Gatekeeper {
             return Ok(self.unloadable(spec, &failures));
         }
         let measurements = Measurements::take(&self.runtime, &arena)?;
+        if !arena.depends_on_seed() {
+            // Scores below compare with this replay, not with one of their own.
+            let _ = arena.gold.set(Arc::new(measurements.replay.clone()));
+        }
         let outcomes = Gate::ALL
             .into_iter()
             .map(|gate| Ok((gate, self.judge(gate, &arena, &measurements, distractors)?)))
@@ -205,6 +210,7 @@ impl Gatekeeper {
     /// Loads an arena and opens it once: module bodies run when a session opens.
     fn load_and_open(&self, spec: &ArenaSpec, data: &[DataFile]) -> Result<Arc<Arena>, ArenaError> {
         let arena = self.runtime.load(spec.clone(), data)?;
+        self.runtime.engine().gather(&arena.loaded);
         let session = self.runtime.engine().open(&arena.loaded, 0)?;
         self.runtime.engine().close(session);
         Ok(arena)

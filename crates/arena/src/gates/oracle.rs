@@ -144,9 +144,15 @@ pub(crate) fn nothing_earns_nothing(
     runtime: &Runtime,
     arena: &Arc<Arena>,
 ) -> Result<Vec<String>, ArenaError> {
-    let session = runtime.engine().open(&arena.loaded, 0)?;
-    let state = crate::gold::state_hash(runtime, &session);
-    runtime.engine().close(session);
+    let state = match &arena.spec.state {
+        Some(_) => {
+            let session = runtime.engine().open(&arena.loaded, 0)?;
+            let state = crate::gold::state_hash(runtime, &session);
+            runtime.engine().close(session);
+            state
+        }
+        None => None,
+    };
     let prompt = arena.spec.prompt_text();
     let refused = answer::refusal(&arena.spec.language);
     let expected_of_refusal = if arena.spec.answerable { 0.0 } else { 1.0 };

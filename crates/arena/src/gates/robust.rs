@@ -1,6 +1,7 @@
 //! `robust`: bad arguments give structured errors within limits, never a crash or a host path.
 
 use super::probes::{default_call, kind};
+use super::tries::{Attempt, outcomes};
 use crate::arena::{Arena, ArenaError, Runtime, properties};
 use crate::call::{kind_name, readable};
 use astra_sandbox::ErrorKind;
@@ -12,15 +13,12 @@ const HUGE: usize = 100_000;
 pub(crate) fn errors_not_crashes(runtime: &Runtime, arena: &Arena) -> Result<Vec<String>, ArenaError> {
     let mut failures = Vec::new();
     for tool in arena.tools.iter() {
-        for (what, arguments) in bad_arguments(&tool.schema) {
+        let calls = bad_arguments(&tool.schema);
+        let attempts: Vec<Attempt<'_>> =
+            calls.iter().map(|(_, arguments)| Attempt { before: &[], tool: &tool.name, arguments }).collect();
+        for ((what, _), outcome) in calls.iter().zip(outcomes(runtime, arena, &attempts)?) {
             // The schema stops what it describes; only what passes it reaches the code, as in an episode.
-            if !tool.problems(&arguments).is_empty() {
-                continue;
-            }
-            let session = runtime.engine().open(&arena.loaded, 0)?;
-            let outcome = runtime.engine().call(&session, &tool.name, &arguments);
-            runtime.engine().close(session);
-            let outcome = outcome?;
+            let Ok(outcome) = outcome else { continue };
             let (text, result) = readable(&outcome);
             let broke = match result {
                 Err(kind) if is_breakage(kind) => Some(format!("{what} ends in `{}`", kind_name(kind))),

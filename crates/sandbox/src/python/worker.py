@@ -17,6 +17,13 @@ _CPU = time.CLOCK_THREAD_CPUTIME_ID
 _WALL = time.CLOCK_MONOTONIC
 
 
+# Sources whose code objects are kept, until there are so many.
+_KEPT_CODES = 1024
+# A frame of tries ends soon after so much time or text: what is left comes in the next one.
+_FRAME_NS, _FRAME_CHARACTERS = 30_000_000, 1 << 20
+_UNDONE = frozenset(("TimeLimit", "CpuLimit", "MemoryLimit", "OutputLimit"))
+
+
 class _Stop(BaseException):
     """Raised into a call that ran out of something; not an Exception, so that tools seldom catch it."""
 
@@ -28,7 +35,7 @@ class _Full(BaseException):
 class Program:
     """A loaded program: code objects, data and initial state, shared by its sessions."""
 
-    __slots__ = ("codes", "tools", "data", "state_text")
+    __slots__ = ("codes", "tools", "data", "packed", "state_text")
 
 
 class _Output:
@@ -143,7 +150,8 @@ class Worker:
         self.resource = sys.modules["resource"]
         self.want_text = settings["return_text"]
         self.output = _Output(self.cap)
-        self.operations = {"call": self.call, "open": self.open, "close": self.close, "load": self.load,
+        self.codes = {}
+        self.operations = {"call": self.call, "open": self.open, "close": self.close, "load": self.load, "try": self.attempt,
                            "unload": self.unload, "gc": self.collect, "room": self.room, "inspect": self.inspect}
 
     # Each operation returns the tail of its reply: JSON members without the leading brace.
@@ -197,8 +205,11 @@ class Worker:
     def call(self, request):
         session = self.sessions[request["session"]]
         self.world.current = session
-        value, kind, message = self.guarded(
-            session.context.run, self.run, session, request["tool"], request["arguments"])
+        return self.answer(session, request["tool"], request["arguments"])[0]
+
+    def answer(self, session, tool, arguments):
+        """The reply to a call in the running session, and the kind of its error."""
+        value, kind, message = self.guarded(session.context.run, self.run, session, tool, arguments)
         text = self.values.text
         if kind is not None:
             tail = f'"kind":"{kind}","message":{text(message)}'
@@ -213,7 +224,46 @@ class Worker:
         stdout = self.output.take()
         if stdout:
             tail += f',"stdout":{text(self.values.scrub(stdout))}'
-        return tail
+        return tail, kind
+
+    def attempt(self, request):
+        """Many short sessions in one frame, each opened, called and closed before the next one.
+
+        What is out of the ordinary (a body that fails, a limit) is answered with null: the host does it again by
+        itself, where it sees what comes of it.
+        """
+        program = self.programs[request["program"]]
+        done = []
+        size = 0
+        began = _cpu(_WALL)
+        for seed, calls in request["tries"]:
+            said = self.attempt_one(program, seed, calls)
+            done.append(said)
+            size += len(said)
+            if size > _FRAME_CHARACTERS or _cpu(_WALL) - began > _FRAME_NS:
+                break
+        return f'"tries":[{",".join(done)}]'
+
+    def attempt_one(self, program, seed, calls):
+        limits = self.limits
+        session = self.world.Session(0, program, seed)
+        self.world.current = session
+        limits.total_cpu = _cpu(_CPU)
+        kind = self.guarded(session.context.run, self.start, session)[1]
+        self.output.take()
+        replies = []
+        is_odd = kind is not None
+        for tool, arguments in () if is_odd else calls:
+            limits.total_cpu = _cpu(_CPU)
+            tail, kind = self.answer(session, tool, arguments)
+            if kind in _UNDONE:
+                is_odd = True
+                break
+            replies.append(f'{{"id":0,"total":{_cpu(_CPU) - limits.total_cpu},{tail}}}')
+        limits.total_cpu = _cpu(_CPU)
+        self.guarded(_dismantle, session)
+        self.output.take()
+        return "null" if is_odd else f'[{",".join(replies)}]'
 
     def run(self, session, tool, arguments):
         function, takes_state = session.functions[tool]
@@ -264,15 +314,26 @@ class Worker:
         self.world.current = self.world.nobody()
         program = Program()
         program.data = {name: text.encode() for name, text in request["data"]}
+        program.packed = {}
         program.state_text = request["state"]
         program.tools = request["tools"]
         program.codes, kind, message = self.guarded(
-            lambda: [self.engine.compile(source, [tool[2] for tool in request["tools"] if tool[1] == number])
+            lambda: [self.compiled(source, tuple(tool[2] for tool in request["tools"] if tool[1] == number))
                      for number, source in enumerate(request["sources"])])
         if kind is not None:
             return f'"kind":"{kind}","message":{self.values.text(message)}'
         self.programs[request["program"]] = program
         return '"done":true'
+
+    def compiled(self, source, entries):
+        """The code object of a source; programs of one set often share sources, and code objects are immutable."""
+        code = self.codes.get((source, entries))
+        if code is None:
+            code = self.engine.compile(source, entries)
+            if len(self.codes) >= _KEPT_CODES:
+                self.codes.clear()
+            self.codes[source, entries] = code
+        return code
 
     def open(self, request):
         program = self.programs[request["program"]]

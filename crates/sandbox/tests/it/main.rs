@@ -3,6 +3,7 @@
 #![expect(clippy::print_stdout, reason = "measurements of the suite are shown with --no-capture")]
 
 mod attacks;
+mod batch;
 mod corpus;
 mod facades;
 mod life;
