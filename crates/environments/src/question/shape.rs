@@ -3,7 +3,7 @@
 //! Two questions of one shape are the same question up to entity names. Columns, categories, bounds, places and
 //! statistics belong to the shape.
 
-use super::{Bound, Condition, Entity, Piece, Rows, Scalar, Test, Wish};
+use super::{Bound, Condition, Entity, Rows, Scalar, Test, Wish};
 use crate::tables::TableGroup;
 use std::fmt::Write as _;
 
