@@ -19,6 +19,8 @@ use std::sync::Arc;
 
 /// Indices that share a world.
 const BATCH: u64 = 16;
+/// Ways in which worlds choose the columns that they show.
+const LAYOUTS: u64 = 4;
 /// Worlds that are kept.
 const KEPT: usize = 6;
 /// How often one index is drawn before it is given up.
@@ -80,7 +82,7 @@ impl Ledger {
         }
         let name = format!("{}/{}/{number}", options.seed, group.name);
         let mut draw = Draw::new(options.seed, &format!("{}/world {number}", group.name));
-        let world = Arc::new(world::cut(group, &name, &mut draw));
+        let world = Arc::new(world::cut(group, &name, number % LAYOUTS, &mut draw));
         self.worlds.insert(number, Arc::clone(&world));
         while self.worlds.len() > KEPT {
             self.worlds.pop_first();

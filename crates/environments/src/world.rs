@@ -58,8 +58,8 @@ pub(crate) struct Part {
     pub(crate) hash: ContentId,
 }
 
-/// Cuts a piece; `name` distinguishes it from all others.
-pub(crate) fn cut(group: &TableGroup, name: &str, draw: &mut Draw) -> World {
+/// Cuts a piece; `name` distinguishes it from all others, pieces of one `layout` show the same columns.
+pub(crate) fn cut(group: &TableGroup, name: &str, layout: u64, draw: &mut Draw) -> World {
     let tables = choose_tables(group, draw);
     let shown: Vec<usize> = (0..group.links.len())
         .filter(|at| tables.contains(&group.links[*at].child) && tables.contains(&group.links[*at].parent))
@@ -69,8 +69,14 @@ pub(crate) fn cut(group: &TableGroup, name: &str, draw: &mut Draw) -> World {
         fill(group, table, &shown, &mut rows, draw);
         close(group, &shown, &mut rows);
     }
-    let parts: BTreeMap<usize, Part> =
-        rows.into_iter().map(|(table, rows)| (table, part(group, table, &rows, name, draw))).collect();
+    let parts: BTreeMap<usize, Part> = rows
+        .into_iter()
+        .map(|(table, rows)| {
+            let mut layout =
+                Draw::new(layout, &format!("{}/{} layout", group.name, group.tables[table].name));
+            (table, part(group, table, &rows, name, &mut layout))
+        })
+        .collect();
     let mut world = World { parts, links: shown, children: HashMap::new() };
     for link in &world.links {
         let source = &group.links[*link];
@@ -195,7 +201,7 @@ fn close(group: &TableGroup, shown: &[usize], rows: &mut BTreeMap<usize, BTreeSe
     }
 }
 
-fn part(group: &TableGroup, table: usize, rows: &BTreeSet<usize>, name: &str, draw: &mut Draw) -> Part {
+fn part(group: &TableGroup, table: usize, rows: &BTreeSet<usize>, name: &str, layout: &mut Draw) -> Part {
     let source = &group.tables[table];
     let is_shown = |at: &usize| {
         let column = &source.columns[*at];
@@ -207,18 +213,20 @@ fn part(group: &TableGroup, table: usize, rows: &BTreeSet<usize>, name: &str, dr
                 .filter_map(|row| column.cells[*row].text())
                 .all(|text| text.chars().count() <= MAX_TEXT && !text.contains('\n'))
     };
-    let candidates: Vec<usize> = (0..source.columns.len()).filter(is_shown).collect();
-    let mut columns = draw.sample(&candidates, MAX_COLUMNS);
-    columns.sort_unstable();
-    let parameter = |at: &&usize| crate::tools::is_parameter(&source.columns[**at].name);
-    let filters: Vec<usize> =
-        columns.iter().filter(parameter).filter(|at| is_category(source, rows, **at)).copied().collect();
-    let ranked = |at: &&usize| scale(&source.columns[**at]) != Scale::None;
-    let sortable: Vec<usize> = columns.iter().filter(parameter).filter(ranked).copied().collect();
-    let mut ranges = draw.sample(&sortable, MAX_RANGES);
-    ranges.sort_unstable();
-    let mut filters = draw.sample(&filters, MAX_FILTERS);
-    filters.sort_unstable();
+    // In an order that many pieces share, so that their tools mostly have the same code.
+    let order = layout.sample(&(0..source.columns.len()).collect::<Vec<_>>(), source.columns.len());
+    let chosen = |fits: &dyn Fn(&usize) -> bool, most: usize| {
+        let mut chosen: Vec<usize> = order.iter().copied().filter(|at| fits(at)).take(most).collect();
+        chosen.sort_unstable();
+        chosen
+    };
+    let columns = chosen(&is_shown, MAX_COLUMNS);
+    let parameter =
+        |at: &usize| columns.contains(at) && crate::tools::is_parameter(&source.columns[*at].name);
+    let filters = chosen(&|at| parameter(at) && is_category(source, rows, *at), MAX_FILTERS);
+    let ranked = |at: &usize| parameter(at) && scale(&source.columns[*at]) != Scale::None;
+    let sortable = chosen(&ranked, MAX_COLUMNS);
+    let ranges = chosen(&ranked, MAX_RANGES);
     let nameable = rows.iter().copied().filter(|row| source.nameable.binary_search(row).is_ok()).collect();
     let rows = ids(source, rows, name);
     Part {
