@@ -6,9 +6,9 @@
 use crate::assemble::{Alternatives, call_id};
 use crate::draw::Draw;
 use crate::lower::{Given, Slot, Step, Tool};
-use crate::question::draw::asked_of;
 use crate::question::evaluate::Truth;
-use crate::question::{Bound, Entity, Piece, Rows, Scalar, Test};
+use crate::question::other::asked_of;
+use crate::question::{Bound, Entity, Test};
 use crate::tables::{Cell, Kind};
 use crate::tools::Toolbox;
 use indexmap::IndexMap;
@@ -39,8 +39,10 @@ pub(crate) fn alternatives(toolbox: &Toolbox, draw: &mut Draw) -> Result<Alterna
                 | Slot::SortBy
                 | Slot::Order
                 | Slot::Metric
-                | Slot::Statistic => others.choices(call.tool, *slot, given),
-                Slot::FromUnit | Slot::ToUnit | Slot::Operation => others.choices(call.tool, *slot, given),
+                | Slot::Statistic
+                | Slot::FromUnit
+                | Slot::ToUnit
+                | Slot::Operation => others.choices(call.tool, *slot, given),
                 Slot::Value | Slot::A | Slot::B => others.numbers(given),
                 Slot::Limit => Vec::new(),
                 Slot::Desk(slot) => others.at_desk(*slot, given, draw),
@@ -83,14 +85,7 @@ impl Others<'_> {
         let part = self.toolbox.world.parts.get(&table).ok_or("a table is not in the world")?;
         let pool: Vec<usize> =
             if named { part.nameable.clone() } else { part.rows.keys().copied().collect() };
-        let link = steps.iter().find_map(|step| match &step.piece {
-            Piece::Row(Entity::Ranked { rows, .. }) => of(rows),
-            Piece::Value(Scalar::Name { of: Entity::Ranked { rows, .. } }) => of(rows),
-            Piece::Value(Scalar::Count { rows } | Scalar::Aggregate { rows, .. }) | Piece::Rows(rows) => {
-                of(rows)
-            }
-            Piece::Value(_) | Piece::Row(_) | Piece::Desk(_) => None,
-        });
+        let link = steps.iter().find_map(|step| step.piece.rows()?.of.as_ref().map(|(link, _)| *link));
         let fits = |row: &usize| {
             Some(*row) != own && link.is_none_or(|link| !self.toolbox.world.children(link, *row).is_empty())
         };
@@ -131,7 +126,7 @@ impl Others<'_> {
         given: &Given,
         draw: &mut Draw,
     ) -> Result<Vec<Json>, String> {
-        let Some(table) = table_of(tool) else { return Ok(Vec::new()) };
+        let Some(table) = tool.table() else { return Ok(Vec::new()) };
         let cells = &self.toolbox.group.tables[table].columns[column].cells;
         let own = match given {
             Given::Literal(json) => json.clone(),
@@ -166,12 +161,7 @@ impl Others<'_> {
             Json::Null | Json::Bool(_) | Json::Array(_) | Json::Object(_) => return false,
         };
         let mut piece = step.piece.clone();
-        let rows = match &mut piece {
-            Piece::Row(Entity::Ranked { rows, .. }) => rows.as_mut(),
-            Piece::Value(Scalar::Name { of: Entity::Ranked { rows, .. } }) => rows.as_mut(),
-            Piece::Value(Scalar::Count { rows } | Scalar::Aggregate { rows, .. }) | Piece::Rows(rows) => rows,
-            Piece::Value(_) | Piece::Row(_) | Piece::Desk(_) => return false,
-        };
+        let Some(rows) = piece.rows_mut() else { return false };
         for condition in rows.conditions.iter_mut().filter(|condition| condition.column == column) {
             match &mut condition.test {
                 Test::AtLeast(bound) | Test::AtMost(bound) => *bound = Bound::Said(cell.clone()),
@@ -182,8 +172,7 @@ impl Others<'_> {
     }
 
     fn is_flag(&self, tool: Tool, column: usize) -> bool {
-        table_of(tool)
-            .is_some_and(|table| self.toolbox.group.tables[table].columns[column].kind == Kind::Bool)
+        tool.table().is_some_and(|table| self.toolbox.group.tables[table].columns[column].kind == Kind::Bool)
     }
 
     /// The other documented choices.
@@ -191,7 +180,7 @@ impl Others<'_> {
         let own = match given {
             Given::Literal(json) => self.toolbox.choice(slot, json),
             Given::Field(field) => {
-                table_of(tool).map_or(Json::Null, |table| json!(self.toolbox.field(table, *field)))
+                tool.table().map_or(Json::Null, |table| json!(self.toolbox.field(table, *field)))
             }
             Given::Step(_) | Given::Made(_) | Given::Chosen { .. } => Json::Null,
         };
@@ -217,17 +206,5 @@ impl Others<'_> {
             .filter_map(|days| day.checked_sub(jiff::Span::new().days(*days)).ok())
             .map(|day| json!(day.to_string()))
             .collect()
-    }
-}
-
-fn of(rows: &Rows) -> Option<usize> {
-    rows.of.as_ref().map(|(link, _)| *link)
-}
-
-fn table_of(tool: Tool) -> Option<usize> {
-    match tool {
-        Tool::Search { table } | Tool::Find { table } | Tool::Get { table } => Some(table),
-        Tool::List { table, .. } | Tool::Count { table, .. } | Tool::Summary { table, .. } => Some(table),
-        Tool::Convert { .. } | Tool::Calculate | Tool::Days | Tool::Desk(_) => None,
     }
 }

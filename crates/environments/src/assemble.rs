@@ -193,7 +193,8 @@ impl Builder<'_> {
 
     /// What the branches are called: the name that each starts from.
     fn branch_name(&self, scalar: &Scalar) -> Result<String, String> {
-        let (table, row) = crate::question::draw::start(scalar).ok_or("a branch starts from no named row")?;
+        let (table, row) =
+            crate::question::other::start(scalar).ok_or("a branch starts from no named row")?;
         Ok(self.group().tables[table].label_of(row).to_owned())
     }
 
@@ -421,9 +422,8 @@ fn kind(step: &Step) -> &'static str {
         (Piece::Rows(_), _) => "list",
         (Piece::Desk(_), _) => "desk",
         (Piece::Value(scalar), _) => match scalar {
-            Scalar::Field { .. } => "lookup",
             Scalar::Name { of: crate::question::Entity::Ranked { .. } } => "ranking",
-            Scalar::Name { .. } => "lookup",
+            Scalar::Field { .. } | Scalar::Name { .. } => "lookup",
             Scalar::Count { .. } => "count",
             Scalar::Aggregate { statistic, .. } => statistic.word(),
             Scalar::Converted { .. } => "unit",

@@ -54,6 +54,21 @@ impl Tool {
     }
 }
 
+impl Tool {
+    /// The table whose rows it returns or works on.
+    pub(crate) fn table(self) -> Option<usize> {
+        match self {
+            Self::Search { table }
+            | Self::Find { table }
+            | Self::Get { table }
+            | Self::List { table, .. }
+            | Self::Count { table, .. }
+            | Self::Summary { table, .. } => Some(table),
+            Self::Convert { .. } | Self::Calculate | Self::Days | Self::Desk(_) => None,
+        }
+    }
+}
+
 /// Whose rows a tool takes: those that refer by this link to a row, which is given by id or by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Of {
@@ -202,6 +217,9 @@ enum Subject {
     Id { step: usize, entity: Entity },
 }
 
+/// Whose rows, the row that says so, and the inputs so far.
+type Narrowed = (Option<Of>, Option<Entity>, Vec<(Slot, Given)>);
+
 /// Writes calls.
 pub(crate) struct Lowering<'a> {
     pub(crate) truth: Truth<'a>,
@@ -297,7 +315,7 @@ impl<'a> Lowering<'a> {
     }
 
     /// Inputs that narrow rows: whose they are, then the conditions.
-    fn narrowed(&mut self, rows: &Rows) -> Option<(Option<Of>, Option<Entity>, Vec<(Slot, Given)>)> {
+    fn narrowed(&mut self, rows: &Rows) -> Option<Narrowed> {
         let mut inputs = Vec::new();
         let mut of = None;
         let mut subject = None;

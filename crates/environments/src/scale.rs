@@ -3,7 +3,8 @@
 //! Read off names and units, because tables say no more. When in doubt less is allowed: a missing question is nothing,
 //! a senseless one teaches nonsense.
 
-use crate::tables::{Column, Kind, Role};
+use crate::tables::{Cell, Column, Kind, Role};
+use serde_json::Number;
 
 /// How far arithmetic goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -89,13 +90,32 @@ pub(crate) fn scale(column: &Column) -> Scale {
         Kind::Integer | Kind::Real if is(ORDER) => Scale::Order,
         Kind::Integer | Kind::Real if column.unit.is_none() && is(NONE) => Scale::None,
         Kind::Integer | Kind::Real if column.role == Role::NaturalKey => Scale::Order,
-        Kind::Integer | Kind::Real => match column.unit.as_deref() {
-            Some("K" | "°C" | "°F" | "degrees") => Scale::Interval,
-            Some("percent") => Scale::Interval,
+        Kind::Integer | Kind::Real => match column.unit {
+            Some("K" | "°C" | "°F" | "degrees" | "percent") => Scale::Interval,
             _ if is(ADDITIVE) => Scale::Additive,
             Some(_) => Scale::Ratio,
             None if column.kind == Kind::Real => Scale::Interval,
             None => Scale::Order,
         },
     }
+}
+
+/// A bound that a person would say, near a cell.
+pub(crate) fn said(column: &Column, cell: &Cell) -> Option<Cell> {
+    let Some(value) = cell.json().as_f64() else {
+        return cell.text().filter(|_| column.kind == Kind::Date).map(|_| cell.clone());
+    };
+    let year = column.words.to_lowercase().contains("year");
+    if year || value == 0.0 || (value.fract() == 0.0 && value.abs() < 1000.0) {
+        return Some(cell.clone());
+    }
+    // Two digits that count; the shortest text of the rounded value is what a person would write.
+    let nice: f64 = format!("{value:.1e}").parse().ok()?;
+    let whole = format!("{nice:.0}").parse::<i64>().ok().filter(|_| nice.fract() == 0.0);
+    let number = match whole {
+        Some(whole) => Number::from(whole),
+        // Very small ones would need an exponent.
+        None => Number::from_f64(nice).filter(|_| nice.abs() >= 1e-4)?,
+    };
+    Some(Cell::Number(number))
 }

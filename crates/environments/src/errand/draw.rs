@@ -10,8 +10,9 @@ use super::sample;
 use super::theme::{DIALECTS, Extra, Part, THEMES, Theme};
 use super::{Act, Errand, Fill, Listed, Target, Tell, With};
 use crate::draw::Draw;
-use crate::question::draw::{Asker, said};
+use crate::question::draw::Asker;
 use crate::question::{Entity, Scalar};
+use crate::scale::said;
 use crate::tables::{Cell, Kind, Language};
 use serde_json::{Value as Json, json};
 

@@ -6,7 +6,7 @@ mod chinese;
 mod english;
 
 use crate::draw::Draw;
-use crate::question::draw::{start, start_of_rows};
+use crate::question::other::{start, start_of_rows};
 use crate::question::{Piece, Rows, Scalar, Wish};
 use crate::tables::{Language, TableGroup};
 use chinese::Chinese;

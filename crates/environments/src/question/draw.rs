@@ -4,14 +4,14 @@
 //! is its [`Scale`]'s business. `None` means that this draw led nowhere; the caller draws again.
 
 use super::evaluate::Truth;
+use super::other::{restarted, start};
 use super::units::{of_symbol, targets};
-use super::{Bound, Condition, Entity, Fold, Operation, Piece, Rows, Scalar, Statistic, Test, Wish};
+use super::{Bound, Condition, Entity, Fold, Operation, Rows, Scalar, Statistic, Test, Wish};
 use crate::draw::Draw;
-use crate::scale::{Scale, scale};
+use crate::scale::{Scale, said, scale};
 use crate::tables::{Cell, Column, Kind, Role};
 use crate::world::Part;
 use astra_protocol::Topology;
-use serde_json::Number;
 
 /// Longest text that is asked for.
 const MAX_ANSWER_CHARS: usize = 60;
@@ -335,7 +335,7 @@ impl Asker<'_> {
     /// Branches of one shape.
     fn branches(&self, depth: usize, draw: &mut Draw) -> Option<Wish> {
         let first = self.chain(depth, draw)?;
-        let Some((table, row)) = start(&first) else { return None };
+        let (table, row) = start(&first)?;
         let more = if draw.percent(70) { 1 } else { 1 + draw.below(3) };
         let mut of = vec![first.clone()];
         let mut rows = vec![row];
@@ -409,7 +409,7 @@ impl Asker<'_> {
         let operation = *draw.pick(operations)?;
         let computed = Scalar::Computed { operation, a: Box::new(a), b: Box::new(b) };
         let value = self.truth.scalar(&computed)?;
-        (other != row && value.as_f64().is_some_and(|value| value != 0.0 && value != 1.0 && value != 100.0))
+        (other != row && value.as_f64().is_some_and(|value| ![0.0, 1.0, 100.0].contains(&value)))
             .then_some(computed)
     }
 
@@ -468,7 +468,7 @@ impl Asker<'_> {
                 return None;
             }
         };
-        of_symbol(column.unit.as_deref()?).filter(|_| scale(column) >= Scale::Interval)
+        of_symbol(column.unit?).filter(|_| scale(column) >= Scale::Interval)
     }
 }
 
@@ -488,126 +488,4 @@ fn telling(column: &Column) -> bool {
     let empty_share = 1.0 - filled as f64 / column.cells.len().max(1) as f64;
     let mode = if empty_share >= column.mode_share { 0.0 } else { column.mode_share };
     asked && column.ask && filled >= 8 && column.distinct >= 6 && mode <= MAX_MODE_SHARE
-}
-
-/// A bound that a person would say, near a cell.
-pub(crate) fn said(column: &Column, cell: &Cell) -> Option<Cell> {
-    let Some(value) = cell.json().as_f64() else {
-        return cell.text().filter(|_| column.kind == Kind::Date).map(|_| cell.clone());
-    };
-    let year = column.words.to_lowercase().contains("year");
-    if year || value == 0.0 || (value.fract() == 0.0 && value.abs() < 1000.0) {
-        return Some(cell.clone());
-    }
-    let places = 1 - value.abs().log10().floor() as i32;
-    let scale = 10_f64.powi(places.abs());
-    let nice = if places >= 0 { (value * scale).round() / scale } else { (value / scale).round() * scale };
-    let number = if nice.fract() == 0.0 && nice.abs() < 1e15 {
-        Number::from(nice as i64)
-    } else {
-        // The shortest text of a double is what a person would write; very small ones would need an exponent.
-        (nice.abs() >= 1e-4).then(|| Number::from_f64(nice))??
-    };
-    Some(Cell::Number(number))
-}
-
-/// The named row that a scalar starts from.
-pub(crate) fn start(scalar: &Scalar) -> Option<(usize, usize)> {
-    match scalar {
-        Scalar::Field { of, .. } | Scalar::Name { of } => start_of(of),
-        Scalar::Count { rows } | Scalar::Aggregate { rows, .. } => start_of_rows(rows),
-        Scalar::Converted { of, .. } => start(of),
-        Scalar::Computed { a, .. } => start(a),
-    }
-}
-
-fn start_of(entity: &Entity) -> Option<(usize, usize)> {
-    match entity {
-        Entity::Named { table, row } => Some((*table, *row)),
-        Entity::Parent { of, .. } => start_of(of),
-        Entity::Ranked { rows, .. } => start_of_rows(rows),
-    }
-}
-
-pub(crate) fn start_of_rows(rows: &Rows) -> Option<(usize, usize)> {
-    rows.of.as_ref().and_then(|(_, of)| start_of(of))
-}
-
-/// The same question from another row.
-fn restarted(scalar: &Scalar, from: (usize, usize), to: usize) -> Scalar {
-    let inner = |scalar: &Scalar| Box::new(restarted(scalar, from, to));
-    match scalar {
-        Scalar::Field { of, column } => Scalar::Field { of: moved(of, from, to), column: *column },
-        Scalar::Name { of } => Scalar::Name { of: moved(of, from, to) },
-        Scalar::Count { rows } => Scalar::Count { rows: moved_rows(rows, from, to) },
-        Scalar::Aggregate { rows, statistic, column } => {
-            Scalar::Aggregate { rows: moved_rows(rows, from, to), statistic: *statistic, column: *column }
-        }
-        Scalar::Converted { of, from: unit, to: wanted } => {
-            Scalar::Converted { of: inner(of), from: unit, to: wanted }
-        }
-        Scalar::Computed { operation, a, b } => {
-            Scalar::Computed { operation: *operation, a: inner(a), b: inner(b) }
-        }
-    }
-}
-
-fn moved(entity: &Entity, from: (usize, usize), to: usize) -> Entity {
-    match entity {
-        Entity::Named { table, row } if (*table, *row) == from => Entity::Named { table: *table, row: to },
-        Entity::Named { .. } => entity.clone(),
-        Entity::Parent { link, of } => Entity::Parent { link: *link, of: Box::new(moved(of, from, to)) },
-        Entity::Ranked { rows, by, largest, rank } => Entity::Ranked {
-            rows: Box::new(moved_rows(rows, from, to)),
-            by: *by,
-            largest: *largest,
-            rank: *rank,
-        },
-    }
-}
-
-fn moved_rows(rows: &Rows, from: (usize, usize), to: usize) -> Rows {
-    let of = rows.of.as_ref().map(|(link, of)| (*link, moved(of, from, to)));
-    Rows { table: rows.table, of, conditions: rows.conditions.clone() }
-}
-
-/// The piece, had it been asked of another row than the one that its call takes.
-pub(crate) fn asked_of(piece: &Piece, subject: &Entity) -> Option<Piece> {
-    let rows = |rows: &Rows| -> Option<Rows> {
-        let (link, _) = rows.of.as_ref()?;
-        Some(Rows {
-            table: rows.table,
-            of: Some((*link, subject.clone())),
-            conditions: rows.conditions.clone(),
-        })
-    };
-    let entity = |entity: &Entity| -> Option<Entity> {
-        match entity {
-            Entity::Named { .. } => Some(subject.clone()),
-            Entity::Parent { link, .. } => {
-                Some(Entity::Parent { link: *link, of: Box::new(subject.clone()) })
-            }
-            Entity::Ranked { rows: of, by, largest, rank } => {
-                Some(Entity::Ranked { rows: Box::new(rows(of)?), by: *by, largest: *largest, rank: *rank })
-            }
-        }
-    };
-    Some(match piece {
-        Piece::Row(of) => Piece::Row(entity(of)?),
-        Piece::Rows(of) => Piece::Rows(rows(of)?),
-        Piece::Desk(_) => return None,
-        Piece::Value(scalar) => Piece::Value(match scalar {
-            Scalar::Field { column, .. } => Scalar::Field { of: subject.clone(), column: *column },
-            Scalar::Name { of: Entity::Ranked { .. } } => {
-                let Scalar::Name { of } = scalar else { return None };
-                Scalar::Name { of: entity(of)? }
-            }
-            Scalar::Name { .. } => Scalar::Name { of: subject.clone() },
-            Scalar::Count { rows: of } => Scalar::Count { rows: rows(of)? },
-            Scalar::Aggregate { rows: of, statistic, column } => {
-                Scalar::Aggregate { rows: rows(of)?, statistic: *statistic, column: *column }
-            }
-            Scalar::Converted { .. } | Scalar::Computed { .. } => return None,
-        }),
-    })
 }

@@ -7,6 +7,7 @@
 
 pub(crate) mod draw;
 pub(crate) mod evaluate;
+pub(crate) mod other;
 pub(crate) mod shape;
 pub(crate) mod units;
 
@@ -205,6 +206,32 @@ pub(crate) enum Piece {
     Rows(Rows),
     /// What stands at a desk.
     Desk(crate::errand::DeskPiece),
+}
+
+impl Piece {
+    /// The rows among which its call looks, where it looks among rows.
+    pub(crate) fn rows(&self) -> Option<&Rows> {
+        match self {
+            Self::Row(Entity::Ranked { rows, .. })
+            | Self::Value(Scalar::Name { of: Entity::Ranked { rows, .. } }) => Some(rows),
+            Self::Value(Scalar::Count { rows } | Scalar::Aggregate { rows, .. }) | Self::Rows(rows) => {
+                Some(rows)
+            }
+            Self::Value(_) | Self::Row(_) | Self::Desk(_) => None,
+        }
+    }
+
+    /// The same, to be changed.
+    pub(crate) fn rows_mut(&mut self) -> Option<&mut Rows> {
+        match self {
+            Self::Row(Entity::Ranked { rows, .. })
+            | Self::Value(Scalar::Name { of: Entity::Ranked { rows, .. } }) => Some(rows),
+            Self::Value(Scalar::Count { rows } | Scalar::Aggregate { rows, .. }) | Self::Rows(rows) => {
+                Some(rows)
+            }
+            Self::Value(_) | Self::Row(_) | Self::Desk(_) => None,
+        }
+    }
 }
 
 impl Entity {

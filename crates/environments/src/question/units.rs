@@ -189,11 +189,12 @@ mod tests {
 
     #[test]
     fn conversions_are_exact_where_the_factor_is() {
-        let between = |value, from, to| convert(value, of_symbol(from).unwrap(), of_symbol(to).unwrap());
-        assert_eq!(between(0.0, "°C", "K"), 273.15);
-        assert_eq!(between(100.0, "°C", "°F"), 212.0);
-        assert_eq!(between(5.0, "km", "miles"), 3.1069);
-        assert_eq!(between(90.0, "minutes", "hours"), 1.5);
+        let between =
+            |value, from, to| convert(value, of_symbol(from).unwrap(), of_symbol(to).unwrap()).to_string();
+        assert_eq!(between(0.0, "°C", "K"), "273.15");
+        assert_eq!(between(100.0, "°C", "°F"), "212");
+        assert_eq!(between(5.0, "km", "miles"), "3.1069");
+        assert_eq!(between(90.0, "minutes", "hours"), "1.5");
     }
 
     #[test]

@@ -217,6 +217,8 @@ fn discovered(tables: &[Table], keys: &[Keys<'_>], child: usize, column: usize) 
 
 /// How clearly a column's name points to a table: 0 not at all.
 fn name_score(column: &str, key: &str, noun: &str, table: &str) -> u32 {
+    // What a row of `staff` is called ("staff member") is not what columns call it.
+    let noun = if noun.starts_with(&format!("{table}_")) { table } else { noun };
     let ids = [format!("{noun}_id"), format!("{noun}_{key}"), format!("{noun}{key}"), format!("{noun}编号")];
     if ids.iter().any(|id| column == id) {
         return 4;

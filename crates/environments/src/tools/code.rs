@@ -63,7 +63,7 @@ pub(super) const WHOLE: &str = "            return dict(row)";
 pub(super) const ONE: &str = r#"            if not isinstance(<property>, str) or <property> not in row:
                 return {"error": "unknown <property>"}
             return {"id": row["id"], "<property>": <property>, "<value>": row[<property>]}"#;
-pub(super) const SOME: &str = r#"            return {name: row[name] for name in <fields>}"#;
+pub(super) const SOME: &str = "            return {name: row[name] for name in <fields>}";
 
 /// Head of every tool over rows; `<steps>` narrows `rows`, `<end>` makes the result.
 pub(super) const ROWS: &str = r#"<imports>from astra import data

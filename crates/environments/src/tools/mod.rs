@@ -161,24 +161,16 @@ impl<'a> Toolbox<'a> {
     /// Parameter of a tool.
     pub(crate) fn parameter(&self, tool: Tool, slot: Slot) -> String {
         let bound = |prefix: Word, column: usize, suffix: Word| {
-            let table = match tool {
-                Tool::List { table, .. } | Tool::Count { table, .. } | Tool::Summary { table, .. } => table,
-                Tool::Search { table } | Tool::Find { table } | Tool::Get { table } => table,
-                Tool::Convert { .. } | Tool::Calculate | Tool::Days | Tool::Desk(_) => return String::new(),
-            };
+            let Some(table) = tool.table() else { return String::new() };
             format!("{}{}{}", self.word(prefix), self.column(table, column).name, self.word(suffix))
         };
         match slot {
             Slot::Query => self.word(Word::Query).to_owned(),
             Slot::Subject => self.subject(tool),
             Slot::Property => self.word(Word::Property).to_owned(),
-            Slot::Is(column) => match tool {
-                Tool::List { table, .. } | Tool::Count { table, .. } | Tool::Summary { table, .. } => {
-                    self.column(table, column).name.clone()
-                }
-                Tool::Search { .. } | Tool::Find { .. } | Tool::Get { .. } => String::new(),
-                Tool::Convert { .. } | Tool::Calculate | Tool::Days | Tool::Desk(_) => String::new(),
-            },
+            Slot::Is(column) => {
+                tool.table().map_or_else(String::new, |table| self.column(table, column).name.clone())
+            }
             Slot::Min(column) => bound(Word::MinPrefix, column, Word::MinSuffix),
             Slot::Max(column) => bound(Word::MaxPrefix, column, Word::MaxSuffix),
             Slot::SortBy => self.word(Word::SortBy).to_owned(),
@@ -234,10 +226,9 @@ impl<'a> Toolbox<'a> {
             (Read::Field(field), Tool::Find { table } | Tool::Get { table }) => {
                 format!("/{}", self.field(table, field))
             }
-            (Read::Field(_), _) => String::new(),
             (Read::ItemId(at), _) => format!("/{items}/{at}/id"),
             (Read::ItemName(at), Tool::List { table, .. }) => format!("/{items}/{at}/{}", self.label(table)),
-            (Read::ItemName(_), _) => String::new(),
+            (Read::Field(_) | Read::ItemName(_), _) => String::new(),
             (Read::Items, _) => format!("/{items}"),
             (Read::Total, Tool::List { .. }) => format!("/{}", self.word(Word::PageTotal)),
             (Read::Total, _) => format!("/{}", self.word(Word::Total)),
@@ -267,11 +258,7 @@ impl<'a> Toolbox<'a> {
     /// The arguments of a call; what stands in earlier results is referred to by `reference`.
     pub(crate) fn arguments(&self, call: usize, reference: impl Fn(Source) -> String) -> Map<String, Json> {
         let Call { tool, .. } = self.lowered.calls[call];
-        let table = match tool {
-            Tool::Search { table } | Tool::Find { table } | Tool::Get { table } => table,
-            Tool::List { table, .. } | Tool::Count { table, .. } | Tool::Summary { table, .. } => table,
-            Tool::Convert { .. } | Tool::Calculate | Tool::Days | Tool::Desk(_) => 0,
-        };
+        let table = tool.table().unwrap_or(0);
         self.lowered.arguments(
             call,
             |slot| self.parameter(tool, slot),
@@ -370,8 +357,13 @@ impl<'a> Toolbox<'a> {
             .iter()
             .filter_map(|step| match step.read {
                 Read::Field(field) => Some(field),
-                Read::FirstId | Read::ItemId(_) | Read::ItemName(_) | Read::Items => None,
-                Read::Total | Read::Result | Read::Desk(_) => None,
+                Read::FirstId
+                | Read::ItemId(_)
+                | Read::ItemName(_)
+                | Read::Items
+                | Read::Total
+                | Read::Result
+                | Read::Desk(_) => None,
             })
             .collect();
         let columns = self.part(table).map(|part| part.columns.as_slice()).unwrap_or_default();
@@ -423,7 +415,7 @@ pub(crate) fn plain(words: &str) -> String {
 
 /// What a column holds, in words.
 fn described(column: &Column) -> String {
-    let unit = column.unit.as_deref().map_or(String::new(), |unit| format!(" in {unit}"));
+    let unit = column.unit.map_or(String::new(), |unit| format!(" in {unit}"));
     let (before, after) = match column.kind {
         Kind::Bool => ("whether it is ", ""),
         Kind::Date => ("", ", YYYY-MM-DD"),

@@ -250,7 +250,12 @@ fn end(toolbox: &Toolbox, tool: Tool, table: usize, parameters: &mut Vec<String>
         Tool::Count { .. } => {
             (fill(code::COUNT_END, &[("total", toolbox.word(Word::Total))]), format!("Count {nouns}."))
         }
-        Tool::Search { .. } | Tool::Find { .. } | Tool::Get { .. } => (String::new(), String::new()),
-        Tool::Convert { .. } | Tool::Calculate | Tool::Days | Tool::Desk(_) => (String::new(), String::new()),
+        Tool::Search { .. }
+        | Tool::Find { .. }
+        | Tool::Get { .. }
+        | Tool::Convert { .. }
+        | Tool::Calculate
+        | Tool::Days
+        | Tool::Desk(_) => (String::new(), String::new()),
     }
 }

@@ -14,6 +14,7 @@ use astra_environments::{GIVE_UP_AFTER, GenerateOptions, Generator, Language, Pu
 use astra_protocol::{ContentId, Topology};
 use astra_store::{Ended, Existing, StageOptions};
 use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 
@@ -21,7 +22,7 @@ use std::path::{Path, PathBuf};
 #[derive(Args, Debug)]
 #[command(after_help = "Example: astra envs from-tables chemistry --count 200 --seed 1 --out arenas")]
 pub(crate) struct FromTablesArguments {
-    /// Folder of tables (CSV, TSV, JSON, JSON Lines, Parquet, SQLite), folder of such folders, one such file, or the
+    /// Folder of tables (CSV, TSV, JSON, JSON Lines, Parquet, `SQLite`), folder of such folders, one such file, or the
     /// name of a shipped group; all shipped groups without it
     dir: Option<PathBuf>,
     /// Arenas wanted
@@ -50,8 +51,8 @@ struct Mix {
     #[arg(long, value_name = "N", default_value_t = 6)]
     max_hops: usize,
     /// Topologies, evenly; one named twice comes twice as often. Default: all, multi-hop twice
-    #[arg(long = "topology", value_name = "NAME", value_delimiter = ',')]
-    topologies: Vec<TopologyName>,
+    #[arg(long = "topology", value_name = "NAME", value_delimiter = ',', value_parser = topologies())]
+    topologies: Vec<Topology>,
     /// Languages to ask in, of those that the tables have words for. Default: both
     #[arg(long = "language", value_name = "CODE", value_delimiter = ',')]
     languages: Vec<LanguageName>,
@@ -63,14 +64,16 @@ struct Mix {
     stateful: u8,
 }
 
-#[derive(clap::ValueEnum, Clone, Copy, Debug)]
-#[value(rename_all = "snake_case")]
-enum TopologyName {
-    SingleHop,
-    ParallelSingleHop,
-    MultiHop,
-    ParallelMultiHop,
+/// A topology by the name that arenas carry.
+fn topologies() -> impl clap::builder::TypedValueParser<Value = Topology> {
+    PossibleValuesParser::new(TOPOLOGIES.map(Topology::as_str)).map(|name| {
+        // The parser lets only these names through.
+        TOPOLOGIES.into_iter().find(|topology| topology.as_str() == name).unwrap_or(Topology::SingleHop)
+    })
 }
+
+const TOPOLOGIES: [Topology; 4] =
+    [Topology::SingleHop, Topology::ParallelSingleHop, Topology::MultiHop, Topology::ParallelMultiHop];
 
 #[derive(clap::ValueEnum, Clone, Copy, Debug)]
 enum LanguageName {
@@ -81,20 +84,11 @@ enum LanguageName {
 impl Mix {
     fn options(&self, seed: u64) -> Result<GenerateOptions, InputError> {
         if self.min_hops > self.max_hops || self.max_hops == 0 {
-            let message = format!("`--min-hops {}` is more than `--max-hops {}`", self.min_hops, self.max_hops);
+            let message =
+                format!("`--min-hops {}` is more than `--max-hops {}`", self.min_hops, self.max_hops);
             return Err(InputError::new(message).hint("give a range such as `--min-hops 2 --max-hops 4`"));
         }
         let default = GenerateOptions::default();
-        let topologies: Vec<Topology> = self
-            .topologies
-            .iter()
-            .map(|name| match name {
-                TopologyName::SingleHop => Topology::SingleHop,
-                TopologyName::ParallelSingleHop => Topology::ParallelSingleHop,
-                TopologyName::MultiHop => Topology::MultiHop,
-                TopologyName::ParallelMultiHop => Topology::ParallelMultiHop,
-            })
-            .collect();
         let languages: Vec<Language> = self
             .languages
             .iter()
@@ -107,7 +101,11 @@ impl Mix {
             seed,
             min_hops: self.min_hops.max(1),
             max_hops: self.max_hops,
-            topologies: if topologies.is_empty() { default.topologies.clone() } else { topologies },
+            topologies: if self.topologies.is_empty() {
+                default.topologies.clone()
+            } else {
+                self.topologies.clone()
+            },
             languages: if languages.is_empty() { default.languages.clone() } else { languages },
             unanswerable: usize::from(self.unanswerable),
             stateful: usize::from(self.stateful),

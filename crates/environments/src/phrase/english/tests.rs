@@ -30,7 +30,7 @@ fn drawn(group: &TableGroup, count: usize) -> Vec<Wish> {
         if out.len() >= count {
             break;
         }
-        let world = cut(group, &format!("w{}", round / 40), &mut draw);
+        let world = cut(group, &format!("w{}", round / 40), 0, &mut draw);
         let asker = Asker { truth: Truth { group, world: &world }, search: draw.percent(50) };
         for (at, topology) in TOPOLOGIES.into_iter().enumerate() {
             let depth = if at < 2 { 1 } else { 1 + (round + at) % 5 };
@@ -401,7 +401,7 @@ fn frames_leave_the_core_whole_and_vary() {
 
 /// The table that a value starts from.
 fn subject(scalar: &Scalar) -> usize {
-    let named = crate::question::draw::start(scalar).map(|(table, _)| table);
+    let named = crate::question::other::start(scalar).map(|(table, _)| table);
     named.unwrap_or(match scalar {
         Scalar::Field { of, .. } | Scalar::Name { of } => bottom(of),
         Scalar::Count { rows } | Scalar::Aggregate { rows, .. } => rows.table,
