@@ -14,6 +14,7 @@ mod parallel;
 mod playing;
 mod printer;
 mod publish;
+mod repeats;
 mod report;
 mod settings;
 mod source;

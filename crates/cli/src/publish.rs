@@ -3,6 +3,7 @@
 
 use crate::gating::reasons;
 use crate::printer::Printer;
+use crate::repeats::NearRepeats;
 use astra_arena::gates::GateReport;
 use astra_protocol::{ArenaSpec, Boundary};
 use astra_sandbox::DataFile;
@@ -28,13 +29,16 @@ pub(crate) fn failed(error: &impl std::fmt::Display) -> Outcome<ArenaSpec> {
 }
 
 /// What candidates became: how many were drawn, accepted, and refused by which gate first.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Funnel {
     pub(crate) drawn: u64,
     pub(crate) accepted: u64,
     pub(crate) failed: u64,
     /// Refused candidates, under the first gate that refused them.
     pub(crate) rejected: BTreeMap<String, Refused>,
+    /// Questions asked before, up to names; counted when a run is over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) near_repeats: Option<NearRepeats>,
 }
 
 /// Candidates refused by one gate.
@@ -59,6 +63,7 @@ impl Funnel {
             accepted: summary.tally.accepted,
             failed: summary.tally.failed,
             rejected: BTreeMap::new(),
+            near_repeats: None,
         };
         let file = folder.join("rejected.jsonl");
         if summary.tally.rejected == 0 || !file.exists() {
@@ -85,10 +90,21 @@ impl Funnel {
 
     /// One line for people, then one a gate.
     pub(crate) fn lines(&self) -> Vec<String> {
-        let mut lines = vec![format!("{} candidates drawn, {} accepted", self.drawn, self.accepted)];
+        let mut lines = vec![format!(
+            "{} candidates drawn, {} accepted ({:.1} %)",
+            self.drawn,
+            self.accepted,
+            100.0 * self.accepted as f64 / self.drawn.max(1) as f64
+        )];
         for (gate, refused) in &self.rejected {
             let example = crate::table::brief(&refused.example, 140);
             lines.push(format!("  {:>5} refused by `{gate}`, e.g. {example}", refused.count));
+        }
+        if let Some(NearRepeats { prompt, shape, .. }) = &self.near_repeats {
+            let (shapes, prompts) = (100.0 * shape.share, 100.0 * prompt.share);
+            lines.push(format!(
+                "  {shapes:.2} % ask what an earlier one of their source asks up to names, {prompts:.2} % in the same words"
+            ));
         }
         if self.failed > 0 {
             lines.push(format!(

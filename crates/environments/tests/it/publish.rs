@@ -53,7 +53,8 @@ fn nearly_every_candidate_passes_every_gate() {
     for arena in &arenas {
         let evidence = &arena.spec.evidence;
         assert!(evidence.private_because.is_empty(), "{:?}", evidence.private_because);
-        let fits = |status: &str| status == "passed" || (!arena.spec.answerable && status == "not_applicable");
+        let fits =
+            |status: &str| status == "passed" || (!arena.spec.answerable && status == "not_applicable");
         assert!(evidence.gates.len() == 10 && evidence.gates.values().all(|status| fits(status)));
         for file in &arena.spec.data {
             arena.data().get(&file.blake3).unwrap();

@@ -5,6 +5,7 @@
 
 use crate::Context;
 use crate::failure::ExitStatus;
+use crate::repeats::Repeats;
 use crate::source::{name_of, place_of};
 use crate::table::Table;
 use astra_eval::{masked_prompt, recorded_shape, shape, source};
@@ -84,23 +85,6 @@ impl Spread {
         self.min = self.all.first().copied().unwrap_or(0);
         self.max = self.all.last().copied().unwrap_or(0);
         self.median = self.all.get(self.all.len() / 2).copied().unwrap_or(0);
-    }
-}
-
-/// Arenas that repeat an earlier one.
-#[derive(Debug, Default, Serialize)]
-struct Repeats {
-    count: usize,
-    /// Of all arenas.
-    share: f64,
-    #[serde(skip)]
-    known: BTreeSet<ContentId>,
-}
-
-impl Repeats {
-    fn add(&mut self, source: &str, text: &str) {
-        let key = ContentId::of_bytes(format!("{source}\n{text}").as_bytes());
-        self.count += usize::from(!self.known.insert(key));
     }
 }
 
@@ -215,7 +199,7 @@ impl Statistics {
         self.estimated_prompt_tokens.settle();
         self.estimated_tool_document_tokens.settle();
         for repeats in [&mut self.near_repeats_by_prompt, &mut self.near_repeats_by_shape] {
-            repeats.share = repeats.count as f64 / self.arenas.max(1) as f64;
+            repeats.among(self.arenas);
         }
     }
 }
@@ -272,15 +256,6 @@ mod tests {
     fn tokens_are_estimated_by_script() {
         assert_eq!(estimated_tokens("four char"), 3);
         assert_eq!(estimated_tokens("几点到站"), 4);
-    }
-
-    #[test]
-    fn a_repeat_counts_within_its_source_only() {
-        let mut repeats = Repeats::default();
-        for (source, text) in [("a", "x"), ("b", "x"), ("a", "x"), ("a", "y"), ("a", "x")] {
-            repeats.add(source, text);
-        }
-        assert_eq!(repeats.count, 2);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use crate::failure::{ExitStatus, InputError};
 use crate::interrupt::Interrupt;
 use crate::printer::Printer;
 use crate::publish::{Bar, Funnel};
+use crate::repeats::NearRepeats;
 use astra_arena::gates::Gatekeeper;
 use astra_environments::{GIVE_UP_AFTER, GenerateOptions, Generator, Language, Publication, TableGroup};
 use astra_protocol::{ContentId, Topology};
@@ -246,8 +247,9 @@ pub(crate) fn publish(
     let summary =
         astra_environments::publish(&generators, gatekeeper, &publication, &stage_options, &mut bar)?;
     drop(bar);
-    let funnel = Funnel::read(order.out, &summary)?;
+    let mut funnel = Funnel::read(order.out, &summary)?;
     if summary.ended != Ended::Stopped {
+        funnel.near_repeats = Some(NearRepeats::read(order.out)?);
         funnel.write(order.out)?;
     }
     Ok((funnel, summary.ended))
