@@ -152,7 +152,7 @@ impl Writer<'_> {
                         (Part::Choice, _) => with.push(format!("{text} {}", self.say.choice)),
                         (Part::Copy, _) => with.push(format!("a {} of {text}", self.say.copy)),
                         (Part::Day, Extra::Due) => adverbs.push(format!(" from {}", self.day(value))),
-                        (Part::Day, Extra::Load) => adverbs.push(format!(" due on {}", self.day(value))),
+                        (Part::Day, Extra::Load) => adverbs.push(format!(", due on {}", self.day(value))),
                         (Part::Day, _) => adverbs.push(format!(" on {}", self.day(value))),
                         (Part::Slot, _) => adverbs.push(format!(" at {text}")),
                         (Part::Amount, Extra::Due) => adverbs.push(format!(" for {}", counted(value, "day"))),

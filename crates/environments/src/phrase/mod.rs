@@ -29,6 +29,12 @@ impl<'a> Voice<'a> {
     /// The user's message.
     pub(crate) fn request(&self, wish: &Wish, draw: &mut Draw) -> String {
         let table = subject(wish);
+        if wish.errand().is_some() {
+            return match self {
+                Self::English(english) => english.framed_errand(&english.wish(wish, draw), table, draw),
+                Self::Chinese(chinese) => chinese.framed_errand(&chinese.wish(wish, draw), table, draw),
+            };
+        }
         match self {
             Self::English(english) => english.framed(&english.wish(wish, draw), table, draw),
             Self::Chinese(chinese) => chinese.framed(&chinese.wish(wish, draw), table, draw),

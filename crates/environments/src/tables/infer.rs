@@ -257,7 +257,8 @@ fn column(
         let (words, unit) = chinese_header(&source.header);
         (words, unit.map(interned))
     } else {
-        column_words(&source.name)
+        let (words, unit) = column_words(&source.name);
+        (super::naming::noun(words, kind.kind), unit)
     };
     let unit = match declared.and_then(|said| said.unit.as_deref()) {
         Some("") => None,

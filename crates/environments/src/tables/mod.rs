@@ -17,6 +17,7 @@ mod settings;
 
 mod infer;
 mod links;
+mod naming;
 mod types;
 mod words;
 

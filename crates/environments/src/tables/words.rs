@@ -26,6 +26,8 @@ const UNCOUNTED: &[(&str, &str)] = &[
     ("traffic", "traffic record"),
     ("weather", "weather record"),
 ];
+/// Plurals that are amounts rather than so many things.
+const AMOUNTS: &[&str] = &["sales", "earnings", "savings", "proceeds", "costs", "expenses", "wages"];
 /// Columns that are named by their unit alone: what is measured, and the unit.
 const UNIT_NAMES: &[(&str, &str, &str)] = &[
     ("milliseconds", "duration", "ms"),
@@ -116,6 +118,8 @@ const UNITS: &[(&str, &str)] = &[
     ("_usd_per_kg", "US dollars per kg"),
     ("_per_km2", "per km²"),
     ("_km_per_h", "km/h"),
+    ("_kmh", "km/h"),
+    ("_kph", "km/h"),
     ("_km2", "km²"),
     ("_m2", "m²"),
     ("_m3", "m³"),
@@ -253,9 +257,11 @@ pub(crate) fn column_words(name: &str) -> (String, Option<&'static str>) {
 
 /// Words for a column of whole numbers without a unit: of `seats` it holds how many, of `flight` among flights the number.
 pub(super) fn counted_words(words: String, noun: &str) -> String {
-    let plural = !words.contains(' ') && {
-        let (singular, plural) = numbers(&words);
-        plural == words && singular != words
+    let last = words.rsplit(' ').next().unwrap_or_default();
+    let few = words.split(' ').count() <= 2 && !words.contains(" of ");
+    let plural = few && !AMOUNTS.contains(&last) && {
+        let (singular, plural) = numbers(last);
+        plural == last && singular != last
     };
     if plural {
         format!("number of {words}")
@@ -355,6 +361,8 @@ mod tests {
         assert_eq!(counted_words("seats".into(), "plane"), "number of seats");
         assert_eq!(counted_words("flight".into(), "flight"), "flight number");
         assert_eq!(counted_words("altitude".into(), "airport"), "altitude");
+        assert_eq!(counted_words("loyalty points".into(), "customer"), "number of loyalty points");
+        assert_eq!(counted_words("sales".into(), "shop"), "sales");
         assert_eq!(column_words("k"), ("k".into(), None));
         assert_eq!(column_words("order_no"), ("order number".into(), None));
         assert_eq!(column_words("dep_lat_deg"), ("departure latitude".into(), Some("degrees")));

@@ -43,6 +43,46 @@ pub(super) fn around(core: &str, topic: &Topic, draw: &mut Draw) -> String {
     text
 }
 
+/// Something that is to be done, in its frame: what is behind it at work, never a question that somebody asked.
+pub(super) fn around_errand(core: &str, noun: &str, register: Register, draw: &mut Draw) -> String {
+    let (greets, explains, closes) = match register {
+        Register::Short => (5, 10, 10),
+        Register::Plain => (20, 45, 20),
+        Register::Polite => (60, 55, 40),
+        Register::Chatty => (35, 60, 35),
+    };
+    let mut text = String::new();
+    if draw.percent(greets) {
+        // These ask for nothing, so that a request can follow.
+        text.push_str(match register {
+            Register::Short => "在吗？",
+            Register::Plain => one_of(&["你好！", "打扰一下。"], draw),
+            Register::Polite => one_of(&["您好！", "不好意思打扰您了。", "冒昧打扰一下。"], draw),
+            Register::Chatty => one_of(&["嗨！", "又来麻烦你啦。", "急急急！"], draw),
+        });
+    }
+    if draw.percent(explains) {
+        text.push_str(&match (register, draw.below(6)) {
+            (Register::Short, _) => "赶时间。".to_owned(),
+            (Register::Chatty, 0) => "这事拖了好几天了。".to_owned(),
+            (Register::Chatty, 1) => "差点把这件事忘了。".to_owned(),
+            (Register::Chatty, 2) => format!("办公室里{noun}的事现在全归我管了。"),
+            (Register::Chatty, 3) => "今天手头乱成一团，这件事就托给你了。".to_owned(),
+            (_, 0) => format!("这周我在清理我们的{noun}档案。"),
+            (_, 1) => "同事托我办一件事。".to_owned(),
+            (_, 2) => "早上开会定下来的事，现在来办一下。".to_owned(),
+            (_, 3) => format!("我负责一部分{noun}档案。"),
+            (_, 4) => "这周我替同事值班。".to_owned(),
+            (_, _) => "这件事需要在周末之前办妥。".to_owned(),
+        });
+    }
+    text.push_str(core);
+    if draw.percent(closes) {
+        text.push_str(one_of(thanks(register), draw));
+    }
+    text
+}
+
 fn one_of(items: &'static [&'static str], draw: &mut Draw) -> &'static str {
     draw.pick(items).copied().unwrap_or_default()
 }

@@ -173,13 +173,19 @@ impl<'a> Chinese<'a> {
             let phrase = teller.value(scalar);
             asking::noted(&phrase, teller.unit_of(scalar).as_deref())
         };
+        let introduced = std::cell::Cell::new(false);
         let introduce = |entity: &Entity| {
             let mut teller = teller.borrow_mut();
+            let mut sentences = Vec::new();
             if teller.weight(entity) > LIMIT {
-                teller.introductions(&Scalar::Name { of: entity.clone() })
-            } else {
-                Vec::new()
+                sentences = teller.introductions(&Scalar::Name { of: entity.clone() });
             }
+            // 关于属于…的那个的那份订单: one record of an errand is introduced itself.
+            if teller.weight(entity) > 2 && !introduced.replace(true) {
+                let sentence = teller.introduce(entity, sentences.len());
+                sentences.push(sentence);
+            }
+            sentences
         };
         let remember = |entity: &Entity| {
             let table = &self.group.tables[entity.table(&self.group.links)];
@@ -202,6 +208,12 @@ impl<'a> Chinese<'a> {
         let topic =
             frame::Topic { noun, title: self.group.title_zh.as_deref(), register: self.style.register };
         frame::around(core, &topic, draw)
+    }
+
+    /// What is to be done in its frame, which does not speak of questions and answers.
+    pub(crate) fn framed_errand(&self, core: &str, table: usize, draw: &mut Draw) -> String {
+        let noun = words::noun(&self.group.tables[table]);
+        frame::around_errand(core, noun, self.style.register, draw)
     }
 
     /// What one tool call finds out, as a question of its own.
@@ -345,9 +357,9 @@ impl Teller<'_, '_> {
                 _ => format!("这次的对象是{phrase}。"),
             },
             (_, _) => match self.pick(3) {
-                0 => format!("具体要看的是{phrase}。"),
-                1 => format!("更确切地说，是{phrase}。"),
-                _ => format!("再具体一点，是{phrase}。"),
+                0 => format!("要看的是{phrase}。"),
+                1 => format!("接着看{phrase}。"),
+                _ => format!("由此要找的是{phrase}。"),
             },
         };
         let formal = matches!(self.style.register, Register::Short | Register::Polite);
@@ -389,6 +401,12 @@ impl Teller<'_, '_> {
             match self.weight(entity) {
                 0 => 0,
                 weight if role => weight + 3,
+                // 属于星官东咸最亮的恒星、质量为…的: an end that nobody finds.
+                weight if matches!(entity, Entity::Ranked { .. }) && !rows.conditions.is_empty() => {
+                    weight + 3
+                }
+                // 属于…最暗的恒星所属星官、没有变星编号的恒星: two clauses deep, and one more.
+                weight if weight > 2 && !rows.conditions.is_empty() => weight + 1,
                 weight => weight,
             }
         });

@@ -177,13 +177,14 @@ impl<'a> Teller<'a, '_> {
                 let all = self.joined(rows, modifiers);
                 let class = &table.classifier_zh;
                 match self.style.place {
-                    PlaceTurn::One => format!("{all}里{place}的一{class}"),
+                    // 最亮的一颗的赤经, but 最靠北的那个的纬度.
+                    PlaceTurn::One if class != "个" => format!("{all}里{place}的一{class}"),
                     // An order is worth its words only where the place is not the first.
                     PlaceTurn::Sorted if rank > 1 => {
                         let order = self.order(rows.table, by, largest);
                         format!("{all}里{order}排第{}的那{class}", words::numeral(rank))
                     }
-                    PlaceTurn::Inside | PlaceTurn::That | PlaceTurn::Sorted => {
+                    PlaceTurn::Inside | PlaceTurn::That | PlaceTurn::One | PlaceTurn::Sorted => {
                         format!("{all}中{place}的那{class}")
                     }
                 }
@@ -263,20 +264,26 @@ impl<'a> Teller<'a, '_> {
         match words::relation(self.group, &self.group.links[link]) {
             Relation::Belongs { verb, noun } => {
                 let clause = match verb {
+                    // 对应厂商里电池技术为多晶硅的组件: after 两者, 属于 would be said of the two.
+                    _ if base.starts_with("对应") => format!("{base}里"),
                     "属" => format!("属于{base}"),
+                    "在" if base == "它" => "属于它".to_owned(),
                     "在" => format!("位于{base}"),
                     // 客户为张伟, but 属于该客户.
                     "" => {
                         let bare = self.bare(entity, &base);
                         if bare.contains(noun) { format!("属于{base}") } else { format!("{noun}为{bare}") }
                     }
-                    _ => format!("所{verb}{noun}为{base}"),
+                    _ => format!("所{verb}{noun}为{}", self.bare(entity, &base)),
                 };
                 Owner { base, active: clause.clone(), clause, plain: true }
             }
             Relation::Role(role) => {
                 let bare = self.bare(entity, &base);
+                // A long role is read before what it is said of, so 以…为 would keep the reader waiting.
+                let long = role.chars().count() > 5;
                 let clause = match self.style.role_clause {
+                    _ if long => format!("{role}为{bare}"),
                     // 为 and 是 want a full noun behind them.
                     0 if bare.chars().count() > 1 => format!("{role}为{bare}"),
                     1 if bare.chars().count() > 1 => format!("{role}是{bare}"),
@@ -320,7 +327,7 @@ impl<'a> Teller<'a, '_> {
         match (all.is_empty(), topical, attribute.is_empty()) {
             (true, false, true) => format!("所有{noun}"),
             (true, _, _) => noun,
-            (false, _, _) => format!("{}的{noun}", all.join("、")),
+            (false, _, _) => format!("{}的{noun}", side_by_side(&all)),
         }
     }
 
@@ -368,6 +375,16 @@ impl<'a> Teller<'a, '_> {
             Scalar::Computed { operation: crate::question::Operation::Days, .. } => Scale::LENGTH,
             Scalar::Name { .. } | Scalar::Computed { .. } => Scale::SIZE,
         }
+    }
+}
+
+/// Clauses before one 的; what says where to look needs no 、 behind it.
+fn side_by_side(clauses: &[String]) -> String {
+    match clauses.split_first() {
+        Some((place, rest)) if place.starts_with("对应") && place.ends_with('里') => {
+            format!("{place}{}", rest.join("、"))
+        }
+        Some(_) | None => clauses.join("、"),
     }
 }
 

@@ -156,8 +156,21 @@ impl<'a> Teller<'a, '_> {
         };
         if let Scalar::Count { rows } = scalar {
             let class = &self.table(rows.table).classifier_zh;
+            let own = rows.of.as_ref().is_some_and(|(_, of)| *of == branches.start);
             let (rows, recorded) = (self.counted_rows(&branches, rows), self.style.recorded);
+            let all = glued(topic, &rows);
             turns = match fold {
+                // 两者一共收录了多少款所属厂商的逆变器 would leave open whose.
+                Fold::Sum if !own => vec![
+                    format!("{all}合计{recorded}了多少{class}"),
+                    format!("{all}加起来有多少{class}"),
+                    format!("{all}一共{recorded}了多少{class}"),
+                ],
+                Fold::Difference if !own => vec![
+                    format!("{all}，{recorded}的数量相差多少{class}"),
+                    format!("{all}在记录里差多少{class}"),
+                    format!("{all}的数量相差多少{class}"),
+                ],
                 Fold::Sum => vec![
                     format!("{topic}加起来{recorded}了多少{class}{rows}"),
                     format!("{topic}一共{recorded}了多少{class}{rows}"),
@@ -240,6 +253,10 @@ impl<'a> Teller<'a, '_> {
                 let questions = self.with(&branches.aliases, |teller| teller.wanted(&name)).questions;
                 let ranked = matches!(of, Entity::Ranked { .. });
                 let each = |question: String| match question.as_str() {
+                    // 两个族各自的元素中，密度最小的是哪种
+                    asked if ranked && !asked.starts_with(['最', '所', '对', '以', '属', '位']) => {
+                        vec![format!("{topic}各自的{asked}")]
+                    }
                     asked if ranked || asked.starts_with('所') => {
                         vec![glued(&format!("{topic}各自"), asked)]
                     }
@@ -254,16 +271,26 @@ impl<'a> Teller<'a, '_> {
             }
             Scalar::Count { rows } => {
                 let class = &self.table(rows.table).classifier_zh;
+                let own = rows.of.as_ref().is_some_and(|(_, of)| *of == branches.start);
                 let (rows, recorded) = (self.counted_rows(&branches, rows), self.style.recorded);
                 phrase = None;
-                vec![
-                    format!("{topic}分别{recorded}了多少{class}{rows}"),
-                    format!("{topic}各{recorded}了多少{class}{rows}"),
-                    format!("{}各{recorded}了多少{class}", glued(topic, &rows)),
-                    format!("{topic}在记录里各有多少{class}{rows}"),
-                    format!("{recorded}的{rows}，{topic}各有多少{class}"),
-                    format!("{topic}分别能查到多少{class}{rows}"),
-                ]
+                let all = glued(topic, &rows);
+                if own {
+                    vec![
+                        format!("{topic}分别{recorded}了多少{class}{rows}"),
+                        format!("{topic}各{recorded}了多少{class}{rows}"),
+                        format!("{}各{recorded}了多少{class}", glued(topic, &rows)),
+                        format!("{topic}在记录里各有多少{class}{rows}"),
+                        format!("{recorded}的{rows}，{topic}各有多少{class}"),
+                        format!("{topic}分别能查到多少{class}{rows}"),
+                    ]
+                } else {
+                    vec![
+                        format!("{all}各{recorded}了多少{class}"),
+                        format!("{all}分别有多少{class}"),
+                        format!("{all}各有多少{class}记录在案"),
+                    ]
+                }
             }
             Scalar::Field { .. } if asks.contains("还是") => {
                 let Wanted { phrase: own, questions, .. } =
@@ -279,7 +306,12 @@ impl<'a> Teller<'a, '_> {
                 format!("{both}各{asks}"),
                 format!("{turned}分别{asks}"),
                 format!("{turned}各{asks}"),
-                format!("论{measure}，{topic}各{asks}"),
+                // Nobody weighs names against each other.
+                if ["是什么", "是哪一天", "是哪一年"].contains(&asks.as_str()) {
+                    format!("{topic}，{measure}各自{asks}")
+                } else {
+                    format!("论{measure}，{topic}各{asks}")
+                },
                 format!("{both}各自{asks}"),
             ],
         };
@@ -391,9 +423,9 @@ impl<'a> Teller<'a, '_> {
                 (0, 0) => format!("拿{full}来说，要看的是{each}。"),
                 (0, 1) => format!("我在比对{full}，看的是{each}。"),
                 (0, _) => format!("对{full}，我关心的是{each}。"),
-                (_, 0) => format!("再具体一点，是{each}。"),
-                (_, 1) => format!("具体要看的是{each}。"),
-                (_, _) => format!("更确切地说，是{each}。"),
+                (_, 0) => format!("接着看{each}。"),
+                (_, 1) => format!("由此要看的是{each}。"),
+                (_, _) => format!("要找的是{each}。"),
             };
             lead.push_str(&sentence);
             let noun = words::noun(self.table(heavy.table(&self.group.links)));

@@ -61,7 +61,9 @@ impl Teller<'_, '_> {
         let noun = words::column_noun(column);
         let adjective = |largest| words::scale(column).word(largest);
         // 最大2024年7月的偏移 and 最大最大输入功率 would not do.
-        let first = self.style.statistic_first && !noun.contains('的') && !noun.starts_with('最');
+        let first = self.style.statistic_first
+            && !noun.contains('的')
+            && !noun.starts_with(|c: char| c == '最' || c.is_ascii_digit());
         match (statistic, first) {
             (Statistic::Sum, true) => format!("{noun}总和"),
             (Statistic::Sum, false) => format!("{noun}之和"),
@@ -314,9 +316,11 @@ impl Teller<'_, '_> {
         let phrase = self.rows(rows);
         let Scope { place, clauses, .. } = self.scope(rows);
         let recorded = self.style.recorded;
+        // 收录的它的 would stumble.
+        let held = if phrase.starts_with('它') { String::new() } else { format!("{recorded}的") };
         let mut questions = vec![
             format!("{phrase}一共{recorded}了多少{classifier}"),
-            format!("系统里{recorded}的{phrase}有多少{classifier}"),
+            format!("系统里{held}{phrase}有多少{classifier}"),
             format!("在我们的记录里，{phrase}共有多少{classifier}"),
             format!("{phrase}能查到多少{classifier}"),
             format!("{phrase}在系统里有多少{classifier}"),

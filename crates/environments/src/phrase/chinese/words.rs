@@ -231,9 +231,9 @@ pub(super) fn scale(column: &Column) -> Scale {
         (&["数量", "人数", "次数", "人口", "库存", "销量", "产量", "数"], Scale::AMOUNT),
         (&["时长", "长度", "工期", "期限", "寿命", "半衰期", "翼展"], Scale::LENGTH),
         (&["距离", "航程", "射程"], Scale::DISTANCE),
-        (&["密度", "经度", "强度", "跨度", "宽度", "厚度", "难度", "粒度"], Scale::SIZE),
+        (&["密度", "功率", "经度", "强度", "跨度", "宽度", "厚度", "难度", "粒度"], Scale::SIZE),
         (
-            &["度", "温", "点", "率", "价", "价格", "单价", "分", "评分", "海拔", "能", "压", "气压"],
+            &["度", "温", "点", "率", "价", "价格", "单价", "分", "评分", "海拔", "能", "压", "气压", "限"],
             Scale::HEIGHT,
         ),
         (
@@ -315,6 +315,7 @@ pub(super) fn asks(column: &Column, unit: Option<&str>) -> String {
         Kind::Integer | Kind::Real => how_much(unit),
         Kind::Date => "是哪一天".to_owned(),
         Kind::Bool => "是“是”还是“否”".to_owned(),
+        Kind::Text if noun == "星期" => "是星期几".to_owned(),
         Kind::Text if noun.ends_with("时间") || noun.ends_with("时刻") => "是什么时候".to_owned(),
         Kind::Text if ['号', '期', '率', '数', '值', '价'].iter().any(|end| noun.ends_with(*end)) => {
             "是多少".to_owned()

@@ -118,7 +118,8 @@ impl Voice<'_> {
             if let Some(own) = own.filter(|_| !branches.two() && self.pick.percent(60)) {
                 return self.which_is(&branches, &own);
             }
-            return self.which_has(&branches, &format!("the {more} {words}"), &words, more);
+            let most = words::most(&words, branches.two(), largest, more);
+            return self.which_has(&branches, &most, &words, more);
         }
         match branches.scalar {
             Scalar::Count { rows } if self.counts_own(rows, &branches) => {
@@ -228,13 +229,19 @@ impl Voice<'_> {
         let noun = self.singular(branches.table);
         let two = words::small(branches.rows.len());
         if !sentences.is_empty() {
-            sentences.push(match self.pick.below(3) {
+            // Behind a long value an adjective comes too late.
+            let form = if value.chars().count() > SHORT { 2 } else { self.pick.below(4) };
+            sentences.push(match form {
                 0 => format!("For which of the {two} is {value} {}?", superlative_in_clause(more)),
-                1 => format!("Which of the {two} comes out {more} on {value}?"),
-                _ => format!(
+                1 => format!(
                     "Tell me for which {noun} of the {two} {value} is {}.",
                     superlative_in_clause(more)
                 ),
+                _ => match self.pick.below(3) {
+                    0 => format!("Compare the {two} by {value}: which {noun} comes out {more}?"),
+                    1 => format!("Going by {value}, which of the {two} comes out {more}?"),
+                    _ => format!("I'm comparing the {two} by {value}. Which {noun} comes out {more}?"),
+                },
             });
             return sentences.join(" ");
         }
@@ -331,6 +338,9 @@ impl Voice<'_> {
             let (many, starts, each) = (words::plural(&words), self.starts(branches), self.several(branches));
             return match self.pick.below(8) {
                 0 => format!("What are the {many} of {starts}{unit}?"),
+                1 if words.starts_with("number of ") => {
+                    format!("{} do {starts} each have{unit}?", words::capitalised(&words::what(&words)))
+                }
                 1 => format!("What {many} do {starts} have{unit}?"),
                 2 => format!("Please give me the {many} of {starts}{unit}."),
                 3 => format!("I need the {words} of each of {each}{unit}."),

@@ -61,7 +61,7 @@ impl Voice<'_> {
             2 => format!("Please add up the {many} of {starts}{unit}."),
             3 => format!("I need the {many} of {starts} added together{unit}."),
             4 => format!("What's the sum of the {many} of {starts}{unit}?"),
-            5 => format!("Taken together, what {words} do {starts} have{unit}?"),
+            5 => format!("Taken together, {} do {starts} have{unit}?", words::what(words)),
             _ => format!("Could you work out the total {words} of {starts}{unit}?"),
         }
     }

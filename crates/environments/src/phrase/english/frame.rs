@@ -57,6 +57,53 @@ pub(super) fn around(core: &str, topic: &Topic, pick: &mut Pick) -> String {
     sentences.join(" ")
 }
 
+/// Something that is to be done, in its frame: what is behind it at work, never a question that somebody asked.
+pub(super) fn around_errand(core: &str, noun: &Noun, pick: &mut Pick) -> String {
+    let register =
+        [Register::Curt, Register::Plain, Register::Plain, Register::Formal, Register::Chatty][pick.below(5)];
+    let chances = match register {
+        Register::Curt => [0, 10, 0],
+        Register::Plain => [20, 45, 25],
+        Register::Formal => [55, 60, 50],
+        Register::Chatty => [65, 65, 50],
+    };
+    let mut sentences: Vec<String> = Vec::new();
+    if pick.percent(chances[0]) {
+        sentences.push(greeting(register, pick).to_owned());
+    }
+    if pick.percent(chances[1]) {
+        let nouns = &noun.plural;
+        sentences.push(match (register, pick.below(6)) {
+            (Register::Curt, _) => "Short on time.".to_owned(),
+            (Register::Formal, 0) => format!("I am writing with regard to your records on {nouns}."),
+            (Register::Formal, 1) => "A colleague has asked me to arrange this.".to_owned(),
+            (Register::Formal, 2) => format!("We are putting our files on {nouns} in order."),
+            (Register::Formal, 3) => "I am standing in for a colleague this week.".to_owned(),
+            (Register::Formal, 4) => "This should be settled before the end of the week.".to_owned(),
+            (Register::Formal, _) => format!("Our review of the {nouns} is about to begin."),
+            (Register::Chatty, 0) => {
+                format!("Somehow I've become the {} person in our office.", noun.singular)
+            }
+            (Register::Chatty, 1) => "I've had this on my list for days.".to_owned(),
+            (Register::Chatty, 2) => "I promised to see to this and nearly forgot.".to_owned(),
+            (Register::Chatty, 3) => "Just one thing before I'm off for lunch.".to_owned(),
+            (Register::Chatty, 4) => format!("We're finally tidying up the {nouns} here."),
+            (Register::Chatty, _) => "My desk is a mess today, so I'm handing this one to you.".to_owned(),
+            (Register::Plain, 0) => format!("I'm going through our {nouns} this week."),
+            (Register::Plain, 1) => "A colleague asked me to see to this.".to_owned(),
+            (Register::Plain, 2) => "I'm clearing my list for the week.".to_owned(),
+            (Register::Plain, 3) => format!("I look after part of the files on {nouns}."),
+            (Register::Plain, 4) => "We agreed on this in the meeting this morning.".to_owned(),
+            (Register::Plain, _) => "Something for the desk, please.".to_owned(),
+        });
+    }
+    sentences.push(core.to_owned());
+    if pick.percent(chances[2]) {
+        sentences.push(thanks(register, pick).to_owned());
+    }
+    sentences.join(" ")
+}
+
 fn greeting(register: Register, pick: &mut Pick) -> &'static str {
     match register {
         Register::Curt | Register::Plain => pick.one(&["Hi!", "Hello!", "Quick question.", "Hello there."]),

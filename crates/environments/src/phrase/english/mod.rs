@@ -96,6 +96,11 @@ impl<'a> English<'a> {
         frame::around(core, &topic, &mut Pick(Some(draw)))
     }
 
+    /// What is to be done in its frame, which does not speak of questions and answers.
+    pub(crate) fn framed_errand(&self, core: &str, table: usize, draw: &mut Draw) -> String {
+        frame::around_errand(core, &self.group.tables[table].noun, &mut Pick(Some(draw)))
+    }
+
     /// What one tool call finds out, as a question of its own.
     pub(crate) fn piece(&self, piece: &Piece) -> String {
         let mut voice = self.voice(None);

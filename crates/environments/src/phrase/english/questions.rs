@@ -26,7 +26,7 @@ impl Voice<'_> {
                 if all.chars().count() > SHORT {
                     format!("the average {} of {all}{said}", column.words)
                 } else {
-                    format!("what {} {all} have on average{said}", column.words)
+                    format!("{} {all} have on average{said}", words::what(&column.words))
                 }
             }
             Scalar::Aggregate { rows, statistic: Statistic::Min | Statistic::Max, column }
@@ -69,11 +69,11 @@ impl Voice<'_> {
             1 | 2 if !column.say.phrasings.is_empty() => {
                 self.own_phrase(column, &np, false).unwrap_or_else(|| np.possess(words)) + &comma
             }
-            3 => format!("what {words}{said} is recorded for {text}"),
+            3 => format!("what {}{said} is recorded for {text}", words),
             4 => format!("what our records give as {}{comma}", np.possess(words)),
-            5 => format!("what {words}{said} is on record for {text}"),
-            _ if np.is_long() => format!("what {words}{said} is recorded for {text}"),
-            _ => format!("what {words} {text} has{comma}"),
+            5 => format!("what {}{said} is on record for {text}", words),
+            _ if np.is_long() => format!("what {}{said} is recorded for {text}", words),
+            _ => format!("{} {text} has{comma}", words::what(words)),
         }
     }
 
@@ -88,7 +88,7 @@ impl Voice<'_> {
                     0 | 1 => format!("which {role} {text} belongs to"),
                     2 => format!("what {role} {text} is listed under"),
                     3 => format!("to which {role} {text} belongs"),
-                    _ => format!("which {role} {text} falls under"),
+                    _ => format!("what the {role} of {text} is called"),
                 }
             }
             Entity::Parent { .. } | Entity::Named { .. } => {
@@ -248,7 +248,7 @@ impl Voice<'_> {
                     0 | 1 => format!("which {role} does {text} belong to"),
                     2 => format!("what {role} is {text} listed under"),
                     3 => format!("to which {role} does {text} belong"),
-                    _ => format!("which {role} does {text} fall under"),
+                    _ => format!("what is the {role} of {text} called"),
                 }
             }
             Entity::Parent { .. } | Entity::Named { .. } => match self.pick.below(3) {
@@ -272,9 +272,10 @@ impl Voice<'_> {
         let np = self.entity(of);
         let text = &np.text;
         match form {
-            3 if !np.is_long() => format!("what {words} does {text} have{comma}"),
-            4 => format!("what {words}{said} {is} recorded for {text}"),
+            3 if !np.is_long() => format!("{} does {text} have{comma}", words::what(words)),
+            4 => format!("what {}{said} {is} recorded for {text}", words),
             5 => format!("what do our records give as {}{comma}", np.possess(words)),
+            _ if words.starts_with("number of ") => format!("what is {}", np.possess(words)),
             _ => format!("which {words}{said} {is} listed for {text}"),
         }
     }
@@ -314,8 +315,8 @@ impl Voice<'_> {
             return format!("what is the average {words} of {all}{said}");
         }
         match self.pick.below(2) {
-            0 => format!("what {words} do {all} have on average{said}"),
-            _ => format!("on average, what {words} do {all} have{said}"),
+            0 => format!("{} do {all} have on average{said}", words::what(words)),
+            _ => format!("on average, {} do {all} have{said}", words::what(words)),
         }
     }
 

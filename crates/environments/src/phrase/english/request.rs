@@ -168,14 +168,20 @@ impl Voice<'_> {
         let mut out = Vec::new();
         for target in targets {
             let Some(at) = spine.iter().position(|entity| voice::depth(entity) <= target) else { continue };
-            let entity = spine[at];
-            if self.known.iter().any(|(known, _)| known == entity) {
-                continue;
+            // In a long chain a row that is found by its place gets a sentence before its parent does.
+            let place = spine.get(at + 1).filter(|of| {
+                steps > 3 && matches!((spine[at], of), (Entity::Parent { .. }, Entity::Ranked { .. }))
+            });
+            for entity in place.into_iter().chain([&spine[at]]) {
+                if self.known.iter().any(|(known, _)| known == *entity) {
+                    continue;
+                }
+                let sentence = self.introduction(entity, !out.is_empty());
+                let alone = out.is_empty() && place.is_none();
+                let it = target == 0 || (alone && self.pick.percent(35));
+                self.known.push(((*entity).clone(), if it { Pronoun::It } else { Pronoun::That }));
+                out.push(sentence);
             }
-            let sentence = self.introduction(entity, !out.is_empty());
-            let pronoun = if target == 0 || self.pick.percent(35) { Pronoun::It } else { Pronoun::That };
-            self.known.push((entity.clone(), pronoun));
-            out.push(sentence);
         }
         out
     }

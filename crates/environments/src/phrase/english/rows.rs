@@ -5,7 +5,7 @@
 
 use super::voice::{Np, Voice, Weight};
 use super::words::{self, Scale};
-use crate::question::{Bound, Condition, Rows, Scalar, Test};
+use crate::question::{Bound, Condition, Entity, Rows, Scalar, Test};
 use crate::tables::{Cell, Column, Kind};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,7 +120,7 @@ impl Voice<'_> {
         let mut owned = false;
         if let Some((link, of)) = &rows.of {
             let (belongs, role) = (self.group.links[*link].belongs, self.group.links[*link].role.clone());
-            let parent = self.entity(of);
+            let parent = if belongs { self.entity(of) } else { self.in_role(&role, of) };
             out.heavy = parent.is_heavy();
             match (belongs, parent.weight) {
                 (false, _) => {
@@ -139,6 +139,18 @@ impl Voice<'_> {
             out.after.push_str(&self.construction(&clauses, number, owned));
         }
         out
+    }
+
+    /// A row that is called by its role: "ZRH" is enough where "origin airport" stands beside it.
+    fn in_role(&mut self, role: &str, of: &Entity) -> Np {
+        let mut np = self.entity(of);
+        if let Entity::Named { table, row } = of
+            && np.text == self.named(*table, *row)
+            && role.ends_with(self.singular(*table))
+        {
+            self.group.tables[*table].label_of(*row).clone_into(&mut np.text);
+        }
+        np
     }
 
     /// " of the element Gold"
@@ -181,7 +193,7 @@ impl Voice<'_> {
         let mut clauses = self.clauses(&conditioned, Number::Many);
         if let (Some((link, of)), true) = (&rows.of, with_of) {
             let (belongs, role) = (self.group.links[*link].belongs, self.group.links[*link].role.clone());
-            let parent = self.entity(of);
+            let parent = if belongs { self.entity(of) } else { self.in_role(&role, of) };
             let clause = if belongs { belonging(&parent) } else { role_clause(&role, &parent, Number::Many) };
             // What ends in a clause goes last.
             if parent.is_heavy() { clauses.push(clause) } else { clauses.insert(0, clause) }
@@ -222,9 +234,16 @@ impl Voice<'_> {
         let value = words::category(cell);
         let is =
             if number == Number::Many || !words::is_plural(words) { words::is_are(words) } else { "are" };
+        // What something is, rather than has: "of the kind galaxy".
+        if ["kind", "type", "category", "class"].contains(&words.as_str()) {
+            let whose = Some(format!("{words} {is} {value}"));
+            return Clause { be: Some(format!("of the {words} {value}")), whose, ..Clause::default() };
+        }
         let noun = match self.pick.below(3) {
             2 => format!("the {words} {value}"),
-            1 if !words::is_plural(words) => format!("{value} as {} {words}", their(number)),
+            1 if value.starts_with(char::is_uppercase) && !words::is_plural(words) => {
+                format!("{value} as {} {words}", their(number))
+            }
             _ => format!("{words} {value}"),
         };
         let whose = match self.pick.below(3) {

@@ -68,20 +68,34 @@ impl Place<'_> {
 
     /// "second-heaviest", where the column has such a word.
     pub(super) fn adjective(&self) -> Option<String> {
-        let word = self.own().filter(|word| self.rank == 1 || !word.starts_with("first")).or(
-            match (self.column.words.as_str(), self.largest) {
-                ("latitude", true) => Some("northernmost"),
-                ("latitude", false) => Some("southernmost"),
-                _ => None,
-            },
-        );
+        let word = self.own().filter(|word| self.rank == 1 || !word.starts_with("first")).or(self.usual());
         word.map(|word| words::ranked(self.rank, word))
+    }
+
+    /// The adjective that people have for such a column, where its table has no other like it.
+    fn usual(&self) -> Option<&'static str> {
+        let last = |column: &Column| column.words.rsplit(' ').next().unwrap_or_default().to_owned();
+        let word = last(self.column);
+        let (most, least) = match (word.as_str(), self.column.unit) {
+            ("latitude", _) => ("northernmost", "southernmost"),
+            ("weight" | "mass", Some("g" | "kg" | "pounds" | "tonnes")) => ("heaviest", "lightest"),
+            ("price", Some(_)) => ("most expensive", "cheapest"),
+            ("length" | "distance" | "duration", Some(_)) => ("longest", "shortest"),
+            ("height", Some(_)) => ("tallest", "shortest"),
+            ("width", Some(_)) => ("widest", "narrowest"),
+            (_, _) => return None,
+        };
+        let alone = self.columns.iter().filter(|column| last(column) == word).count() == 1;
+        alone.then_some(if self.largest { most } else { least })
     }
 
     /// "the second-highest melting point"
     pub(super) fn measure(&self) -> String {
-        let word = words::ranked(self.rank, Scale::of(self.column).superlative(self.largest));
-        format!("the {word} {}", self.column.words)
+        let superlative = Scale::of(self.column).superlative(self.largest);
+        if self.rank == 1 {
+            return words::most(&self.column.words, false, self.largest, superlative);
+        }
+        format!("the {} {}", words::ranked(self.rank, superlative), self.column.words)
     }
 }
 
@@ -246,12 +260,14 @@ impl<'v> Voice<'v> {
                 Np::new(child.possess(role), child.weight.max_phrase())
             }
             (true, Weight::Name | Weight::Phrase) => match self.pick.below(8) {
-                0 => Np::new(format!("the {role} that {text} belongs to"), Weight::Clause),
+                // "the element that that isotope belongs to" would stumble.
+                0 if !text.starts_with("that ") => {
+                    Np::new(format!("the {role} that {text} belongs to"), Weight::Clause)
+                }
                 1 => Np::new(format!("the {role} to which {text} belongs"), Weight::Clause),
                 2 => Np::new(format!("the {role} {text} belongs to"), Weight::Clause),
                 3 => Np::new(format!("the {role} {text} is listed under"), Weight::Clause),
-                4 if genitive => Np::new(format!("{text}'s {role}"), Weight::Phrase),
-                5 => Np::new(format!("the {role} that {text} falls under"), Weight::Clause),
+                4 | 5 if genitive => Np::new(format!("{text}'s {role}"), Weight::Phrase),
                 _ => Np::new(format!("the {role} of {text}"), Weight::Phrase),
             },
             (false, Weight::Name) => match self.pick.below(6) {
@@ -280,12 +296,9 @@ impl<'v> Voice<'v> {
         if let Some(word) = place.adjective().filter(|_| !self.pick.percent(25)) {
             return Np::new(format!("{before}{word} {}", one.body()), weight);
         }
-        // "the element of its heaviest isotope with …" would leave open who has it.
-        let nested = rows
-            .of
-            .as_ref()
-            .is_some_and(|(_, of)| spine(of).iter().any(|of| matches!(of, Entity::Ranked { .. })));
-        if !one.claused && !one.heavy && !nested && !self.pick.percent(30) {
+        // "the isotope of the element of Au-198 with the highest …" would leave open who has it.
+        let nested = rows.of.as_ref().is_some_and(|(_, of)| depth(of) > 0 && self.reference(of).is_none());
+        if !one.claused && !one.heavy && !nested && self.pick.percent(25) {
             return Np::new(format!("{before}{} with {measure}", one.body()), weight);
         }
         let many = self.rows(rows, super::rows::Determiner::The);
@@ -294,7 +307,6 @@ impl<'v> Voice<'v> {
         let text = match self.pick.below(3) {
             0 => format!("the {noun} with {measure} among {those}"),
             1 => format!("the {noun} that has {measure} among {those}"),
-            _ if those == many => format!("the one with {measure} among {many}"),
             _ => format!("the {noun} with {measure} out of {those}"),
         };
         Np::new(text, if one.claused { Weight::Clause } else { weight })

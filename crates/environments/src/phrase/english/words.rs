@@ -137,6 +137,24 @@ pub(super) fn is_plural(words: &str) -> bool {
         && !["series", "species", "lens", "news"].contains(&last)
 }
 
+/// "what mass" or "how many seats": the start of a question for a value.
+pub(super) fn what(words: &str) -> String {
+    words
+        .strip_prefix("number of ")
+        .map_or_else(|| format!("what {words}"), |things| format!("how many {things}"))
+}
+
+/// What has the most of it: "the higher melting point", "more seats"; `more` is the comparative or superlative.
+pub(super) fn most(words: &str, two: bool, largest: bool, more: &str) -> String {
+    let Some(things) = words.strip_prefix("number of ") else { return format!("the {more} {words}") };
+    match (two, largest) {
+        (true, true) => format!("more {things}"),
+        (true, false) => format!("fewer {things}"),
+        (false, true) => format!("the most {things}"),
+        (false, false) => format!("the fewest {things}"),
+    }
+}
+
 /// The plural of a column's words: "melting points", "dates of birth".
 pub(super) fn plural(words: &str) -> String {
     if is_plural(words) {
