@@ -294,7 +294,7 @@ impl Writer<'_> {
                 format!("请把{e}调整一下：{change}。"),
                 format!("{e}有变动，{change}。"),
                 format!("麻烦改一下{e}，{change}。"),
-                format!("关于{e}，需要你帮忙{change}。"),
+                format!("{e}需要改动一下：{change}。"),
                 format!("{e}要修改，请{change}。"),
                 format!("能不能把{e}改一改？{change}。"),
             ],

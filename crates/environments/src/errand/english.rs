@@ -46,9 +46,14 @@ pub(crate) fn say(errand: &Errand, words: &Words, draw: &mut Draw) -> String {
 fn varied(sentence: &str, draw: &mut Draw) -> String {
     const TURNS: [&str; 6] =
         ["I'm looking at", "Take", "This is about", "It concerns", "I have in mind", "Think of"];
+    const AGAIN: [&str; 4] =
+        ["That leads me to", "What matters there is", "From there I get to", "From there, think of"];
     match sentence.strip_prefix(TURNS[0]) {
         Some(rest) => format!("{}{rest}", draw.pick(&TURNS).copied().unwrap_or(TURNS[0])),
-        None => sentence.to_owned(),
+        None => match sentence.strip_prefix(AGAIN[0]) {
+            Some(rest) => format!("{}{rest}", draw.pick(&AGAIN).copied().unwrap_or(AGAIN[0])),
+            None => sentence.to_owned(),
+        },
     }
 }
 
@@ -213,6 +218,7 @@ impl Writer<'_> {
             }
         };
         let (adv, with) = self.details(fills);
+        let adv = apart(&on, adv);
         let (it, goes) = if second.is_some() { ("them", "They go") } else { ("it", "It goes") };
         pick(
             &[
@@ -312,6 +318,7 @@ impl Writer<'_> {
         let (adv, with) = self.details(fills);
         let n = format!("{} {}", say.article, say.noun);
         let on = format!("{} {}", self.about, self.target(on));
+        let adv = apart(&on, adv);
         pick(
             &[
                 format!("Please {end} {e} and {v} {n} {on} in the same name instead{adv}{with}."),
@@ -424,6 +431,12 @@ impl Writer<'_> {
             draw,
         )
     }
+}
+
+/// When it is, cut off by a comma from a record that takes many words: "… of the airline Cirrus, from 18 June 2027".
+fn apart(on: &str, adverbs: String) -> String {
+    let long = on.chars().count() > 45 && adverbs.starts_with(' ');
+    if long { format!(",{adverbs}") } else { adverbs }
 }
 
 /// A value as people write it.

@@ -264,7 +264,7 @@ impl Teller<'_, '_> {
     fn one(&mut self, scalar: &Scalar) -> String {
         let mut sentences = self.introductions(scalar);
         if let Scalar::Computed { operation, a, b } = scalar {
-            let heavy = self.weight_of(a) + self.weight_of(b) > LIMIT;
+            let heavy = self.weight_of(a) + self.weight_of(b) >= LIMIT;
             if (heavy || self.pick(2) == 1)
                 && let Some(request) = self.combined(*operation, a, b)
             {

@@ -184,7 +184,7 @@ impl Voice<'_> {
             }
             4 => format!("I need to know which of {starts} has {most}."),
             5 => format!("I'm comparing {starts} by {words}. Which one comes out {more}?"),
-            6 => format!("If I put {starts} in order of {words}, which one has {most}?"),
+            6 => format!("If I sort {starts} by {words}, which one has {most}?"),
             7 => format!("I have to choose the {noun} with {most}: is it {or}?"),
             _ => format!("Which of {starts} has {most}?"),
         }

@@ -48,6 +48,9 @@ struct Style {
 const RECORDED: &[&str] = &["on record", "on file", "listed", "in our records", "registered"];
 const RECORDS: &[&str] = &["on record", "in our records", "on file", "in our data"];
 
+/// Longest row, in characters, that an errand is said around.
+const LONG: usize = 60;
+
 /// Draws, or always takes the first choice: for texts that must not vary.
 struct Pick<'d>(Option<&'d mut Draw>);
 
@@ -120,13 +123,22 @@ impl<'a> English<'a> {
         let voice = std::cell::RefCell::new(self.voice(None));
         let entity = |entity: &Entity| voice.borrow_mut().entity(entity).text;
         let scalar = |scalar: &Scalar| voice.borrow_mut().noun(scalar, values::UnitSaid::Own);
+        let introduced = std::cell::Cell::new(false);
         let introduce = |entity: &Entity| {
-            let deep = voice::depth(entity) > 2;
-            if deep {
-                voice.borrow_mut().introductions(&Scalar::Name { of: entity.clone() })
-            } else {
-                Vec::new()
+            let mut voice = voice.borrow_mut();
+            let depth = voice::depth(entity);
+            if depth < 2 {
+                return Vec::new();
             }
+            let deep = depth > 2;
+            let mut sentences =
+                if deep { voice.introductions(&Scalar::Name { of: entity.clone() }) } else { Vec::new() };
+            // One record of an errand is introduced itself, so that what is done with it stays in sight.
+            if voice.entity(entity).text.chars().count() > LONG && !introduced.replace(true) {
+                sentences.push(voice.introduction(entity, !sentences.is_empty()));
+                voice.known.push((entity.clone(), voice::Pronoun::That));
+            }
+            sentences
         };
         let remember =
             |entity: &Entity| voice.borrow_mut().known.push((entity.clone(), voice::Pronoun::That));

@@ -110,6 +110,9 @@ impl Voice<'_> {
             && !self.is_label(of, *column)
         {
             let np = self.entity(of);
+            if np.is_heavy() {
+                return self.ask(scalar, UnitSaid::Own);
+            }
             let column = self.column(of.table(&self.group.links), *column);
             let said = UnitSaid::Own.text(column).map(|unit| format!(" ({unit})")).unwrap_or_default();
             let (words, is, text) = (&column.words, words::is_are(&column.words), &np.text);

@@ -163,7 +163,7 @@ impl Voice<'_> {
             _ if claused => format!(" of {parent}"),
             1 => format!(" belonging to {parent}"),
             2 if number == Number::Many => format!(" that belong to {parent}"),
-            3 => format!(" listed under {parent}"),
+            3 if !parent.contains("listed under") => format!(" listed under {parent}"),
             _ => format!(" of {parent}"),
         }
     }

@@ -229,7 +229,12 @@ impl Voice<'_> {
             );
         }
         let other = named.last().cloned().unwrap_or_default();
-        let figure = self.pick.one(&["the same figure", "the corresponding figure"]);
+        let date = self.column_of(a).is_some_and(|column| column.kind == Kind::Date);
+        let figure = if date {
+            self.pick.one(&["the same date", "the corresponding date"])
+        } else {
+            self.pick.one(&["the same figure", "the corresponding figure"])
+        };
         (self.noun(a, UnitSaid::No), format!("{figure} for {other}"))
     }
 
