@@ -232,11 +232,11 @@ impl Writer<'_> {
     ) -> String {
         let (who, noun, one) = (self.person(person), self.say.noun, self.say.one);
         let v = draw.pick(self.say.make).copied().unwrap_or("新建");
-        let (on, n) = match second {
-            None => (self.target(on), format!("一{one}{noun}")),
-            Some(second) => {
-                (format!("{}和{}", self.target(on), self.target(second)), format!("各一{one}{noun}"))
-            }
+        let n = format!("一{one}{noun}");
+        // 给两者各安排一笔, not 安排各一笔.
+        let (on, v) = match second {
+            None => (self.target(on), v.to_owned()),
+            Some(second) => (format!("{}和{}", self.target(on), self.target(second)), format!("各{v}")),
         };
         let with = self.details(fills);
         pick(

@@ -410,7 +410,12 @@ impl Teller<'_, '_> {
                 weight => weight,
             }
         });
-        owner + rows.conditions.iter().map(|condition| self.weight_of_condition(condition)).sum::<usize>()
+        let flagged =
+            |condition: &Condition| matches!(condition.test, Test::Is(crate::tables::Cell::Bool(_)));
+        // 属于癸丑年所属生肖、有闰月的农历年: a word before the noun weighs nothing, but a clause beside a clause does.
+        let beside = usize::from(owner > 0 && rows.conditions.iter().any(flagged));
+        let conditions = rows.conditions.iter().map(|condition| self.weight_of_condition(condition));
+        owner + beside + conditions.sum::<usize>()
     }
 
     fn weight_of_condition(&self, condition: &Condition) -> usize {
