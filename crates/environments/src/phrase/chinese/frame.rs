@@ -62,7 +62,7 @@ pub(super) fn around_errand(core: &str, noun: &str, register: Register, draw: &m
         });
     }
     if draw.percent(explains) {
-        text.push_str(&match (register, draw.below(6)) {
+        let behind = match (register, draw.below(6)) {
             (Register::Short, _) => "赶时间。".to_owned(),
             (Register::Chatty, 0) => "这事拖了好几天了。".to_owned(),
             (Register::Chatty, 1) => "差点把这件事忘了。".to_owned(),
@@ -74,7 +74,8 @@ pub(super) fn around_errand(core: &str, noun: &str, register: Register, draw: &m
             (_, 3) => format!("我负责一部分{noun}档案。"),
             (_, 4) => "这周我替同事值班。".to_owned(),
             (_, _) => "这件事需要在周末之前办妥。".to_owned(),
-        });
+        };
+        text.push_str(&behind);
     }
     text.push_str(core);
     if draw.percent(closes) {

@@ -229,6 +229,30 @@ impl<'a> Teller<'a, '_> {
         }
     }
 
+    /// Questions for the number of rows of each.
+    fn counts(&mut self, branches: &Branches, rows: &Rows) -> Vec<String> {
+        let class = &self.table(rows.table).classifier_zh;
+        let own = rows.of.as_ref().is_some_and(|(_, of)| *of == branches.start);
+        let (rows, recorded) = (self.counted_rows(branches, rows), self.style.recorded);
+        let topic = &branches.topic;
+        let all = glued(topic, &rows);
+        if !own {
+            return vec![
+                format!("{all}各{recorded}了多少{class}"),
+                format!("{all}分别有多少{class}"),
+                format!("{all}各有多少{class}记录在案"),
+            ];
+        }
+        vec![
+            format!("{topic}分别{recorded}了多少{class}{rows}"),
+            format!("{topic}各{recorded}了多少{class}{rows}"),
+            format!("{all}各{recorded}了多少{class}"),
+            format!("{topic}在记录里各有多少{class}{rows}"),
+            format!("{recorded}的{rows}，{topic}各有多少{class}"),
+            format!("{topic}分别能查到多少{class}{rows}"),
+        ]
+    }
+
     /// Each of several values.
     pub(super) fn each(&mut self, of: &[Scalar]) -> String {
         if let Some(sentence) = self.columns_of_one(of) {
@@ -270,27 +294,8 @@ impl<'a> Teller<'a, '_> {
                 fitting.flat_map(each).collect()
             }
             Scalar::Count { rows } => {
-                let class = &self.table(rows.table).classifier_zh;
-                let own = rows.of.as_ref().is_some_and(|(_, of)| *of == branches.start);
-                let (rows, recorded) = (self.counted_rows(&branches, rows), self.style.recorded);
                 phrase = None;
-                let all = glued(topic, &rows);
-                if own {
-                    vec![
-                        format!("{topic}分别{recorded}了多少{class}{rows}"),
-                        format!("{topic}各{recorded}了多少{class}{rows}"),
-                        format!("{}各{recorded}了多少{class}", glued(topic, &rows)),
-                        format!("{topic}在记录里各有多少{class}{rows}"),
-                        format!("{recorded}的{rows}，{topic}各有多少{class}"),
-                        format!("{topic}分别能查到多少{class}{rows}"),
-                    ]
-                } else {
-                    vec![
-                        format!("{all}各{recorded}了多少{class}"),
-                        format!("{all}分别有多少{class}"),
-                        format!("{all}各有多少{class}记录在案"),
-                    ]
-                }
+                self.counts(&branches, rows)
             }
             Scalar::Field { .. } if asks.contains("还是") => {
                 let Wanted { phrase: own, questions, .. } =

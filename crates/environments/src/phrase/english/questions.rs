@@ -69,10 +69,10 @@ impl Voice<'_> {
             1 | 2 if !column.say.phrasings.is_empty() => {
                 self.own_phrase(column, &np, false).unwrap_or_else(|| np.possess(words)) + &comma
             }
-            3 => format!("what {}{said} is recorded for {text}", words),
+            3 => format!("what {words}{said} is recorded for {text}"),
             4 => format!("what our records give as {}{comma}", np.possess(words)),
-            5 => format!("what {}{said} is on record for {text}", words),
-            _ if np.is_long() => format!("what {}{said} is recorded for {text}", words),
+            5 => format!("what {words}{said} is on record for {text}"),
+            _ if np.is_long() => format!("what {words}{said} is recorded for {text}"),
             _ => format!("{} {text} has{comma}", words::what(words)),
         }
     }
@@ -273,7 +273,7 @@ impl Voice<'_> {
         let text = &np.text;
         match form {
             3 if !np.is_long() => format!("{} does {text} have{comma}", words::what(words)),
-            4 => format!("what {}{said} {is} recorded for {text}", words),
+            4 => format!("what {words}{said} {is} recorded for {text}"),
             5 => format!("what do our records give as {}{comma}", np.possess(words)),
             _ if words.starts_with("number of ") => format!("what is {}", np.possess(words)),
             _ => format!("which {words}{said} {is} listed for {text}"),
