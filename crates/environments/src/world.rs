@@ -149,9 +149,15 @@ fn fill(
         let parents: Vec<usize> = rows.get(&link.parent).into_iter().flatten().copied().collect();
         let fertile: Vec<usize> = parents.into_iter().filter(|row| !link.children[*row].is_empty()).collect();
         for parent in draw.sample(&fertile, PARENTS) {
-            let some = 2 + draw.below(MAX_CHILDREN - 1);
+            // All of them where they are few, so that extremes and counts are those of the source.
+            let children = &link.children[parent];
+            let some = if children.len() <= MAX_CHILDREN {
+                children.len()
+            } else {
+                2 + draw.below(MAX_CHILDREN - 1)
+            };
             if taken.len() < MAX_ROWS {
-                taken.extend(draw.sample(&link.children[parent], some).iter().map(|child| *child as usize));
+                taken.extend(draw.sample(children, some).iter().map(|child| *child as usize));
             }
         }
     }

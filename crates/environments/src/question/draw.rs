@@ -121,7 +121,7 @@ impl Asker<'_> {
     }
 
     fn ranked(&self, rows: Rows, draw: &mut Draw) -> Option<Entity> {
-        let by = *draw.pick(&self.part(rows.table)?.sortable)?;
+        let by = *draw.pick(&unbounded(&rows, &self.part(rows.table)?.sortable))?;
         let rank = if draw.percent(70) { 1 } else { 2 + draw.below(MAX_RANK - 1) };
         let entity = Entity::Ranked { rows: Box::new(rows), by, largest: draw.percent(65), rank };
         self.truth.row(&entity).map(|_| entity)
@@ -243,10 +243,8 @@ impl Asker<'_> {
     /// A number about rows, or the name of the first of them.
     fn of_rows(&self, rows: Rows, draw: &mut Draw) -> Option<Scalar> {
         let part = self.part(rows.table)?;
-        let numbers: Vec<usize> = part
-            .sortable
-            .iter()
-            .copied()
+        let numbers: Vec<usize> = unbounded(&rows, &part.sortable)
+            .into_iter()
             .filter(|at| matches!(self.column(rows.table, *at).kind, Kind::Integer | Kind::Real))
             .collect();
         let named = self.truth.group.tables[rows.table].label.is_some();
@@ -470,6 +468,12 @@ impl Asker<'_> {
         };
         of_symbol(column.unit?).filter(|_| scale(column) >= Scale::Interval)
     }
+}
+
+/// The columns that no condition bounds: the lowest price of those of at least 20 is a silly question.
+fn unbounded(rows: &Rows, columns: &[usize]) -> Vec<usize> {
+    let bound = |at: &usize| rows.conditions.iter().any(|condition| condition.column == *at);
+    columns.iter().copied().filter(|at| !bound(at)).collect()
 }
 
 /// Whether a value is short enough to be an answer.

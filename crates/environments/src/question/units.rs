@@ -125,7 +125,6 @@ const PAIRS: &[(&str, &str)] = &[
     ("m", "feet"),
     ("km", "miles"),
     ("miles", "km"),
-    ("m²", "hectares"),
     ("km²", "square miles"),
     ("km²", "hectares"),
     ("l", "m³"),

@@ -185,7 +185,7 @@ fn declared_keys_are_believed_and_composite_ones_noted() {
     drop(connection);
     let explained = TableGroup::read(&path).unwrap().explain();
     insta::assert_snapshot!(explained, @r#"
-    shop; languages: en
+    people; languages: en
     person: 2 rows, key code, label name (shop.sqlite3, table person)
       code: text, 2 distinct, key "code"
       name: text, 2 distinct, label "name"

@@ -88,7 +88,7 @@ impl Voice<'_> {
                     0 | 1 => format!("which {role} {text} belongs to"),
                     2 => format!("what {role} {text} is listed under"),
                     3 => format!("to which {role} {text} belongs"),
-                    _ => format!("what the {role} of {text} is called"),
+                    _ => format!("what {} is called", child.possess(role)),
                 }
             }
             Entity::Parent { .. } | Entity::Named { .. } => {
@@ -248,7 +248,7 @@ impl Voice<'_> {
                     0 | 1 => format!("which {role} does {text} belong to"),
                     2 => format!("what {role} is {text} listed under"),
                     3 => format!("to which {role} does {text} belong"),
-                    _ => format!("what is the {role} of {text} called"),
+                    _ => format!("what is {} called", child.possess(role)),
                 }
             }
             Entity::Parent { .. } | Entity::Named { .. } => match self.pick.below(3) {
