@@ -90,7 +90,17 @@ impl Others<'_> {
             Some(*row) != own && link.is_none_or(|link| !self.toolbox.world.children(link, *row).is_empty())
         };
         let pool: Vec<usize> = pool.into_iter().filter(fits).collect();
-        let rows = draw.sample(&pool, ALTERNATIVES);
+        let mut rows = draw.sample(&pool, ALTERNATIVES);
+        // One row that has the value too, if there is any, so that the gates see that the value alone proves nothing.
+        let same = |row: &&usize| steps.iter().any(|step| !self.changes(step, table, **row));
+        if slot == Slot::Subject
+            && rows.len() > 4
+            && !rows.iter().any(|row| same(&row))
+            && let Some(row) = pool.iter().find(same)
+        {
+            rows.pop();
+            rows.push(*row);
+        }
         if slot == Slot::Subject {
             for step in steps {
                 let changed = rows.iter().filter(|row| self.changes(step, table, **row)).count();

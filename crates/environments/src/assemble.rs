@@ -177,6 +177,11 @@ impl Builder<'_> {
             // Null becomes an empty text, which is a defect.
             _ => Value::from_json(&json),
         };
+        // In whichever order the agent had them listed.
+        let value = match (step.read, value) {
+            (Read::Items, Value::List { items }) => Value::Set { items },
+            (_, value) => value,
+        };
         value.defect().is_none().then_some(value)
     }
 

@@ -8,7 +8,8 @@ use crate::errand::{DeskRead, DeskSlot, DeskTool};
 use crate::question::draw::MAX_NAMES;
 use crate::question::evaluate::Truth;
 use crate::question::units::Dimension;
-use crate::question::{Bound, Entity, Operation, Piece, Rows, Scalar, Statistic, Test, Wish};
+use crate::question::{Bound, Entity, Operation, Piece, Rows, Scalar, Test, Wish};
+use crate::tables::Kind;
 use serde_json::{Value as Json, json};
 
 /// A tool of the arena. The derived order is no matter; equality is what makes two calls calls of one tool.
@@ -34,39 +35,6 @@ pub(crate) enum Tool {
     Days,
     /// What a desk does with its entries.
     Desk(DeskTool),
-}
-
-impl Tool {
-    /// The desk's tool, if it is one.
-    pub(crate) fn of_desk(self) -> Option<DeskTool> {
-        match self {
-            Self::Desk(tool) => Some(tool),
-            Self::Search { .. }
-            | Self::Find { .. }
-            | Self::Get { .. }
-            | Self::List { .. }
-            | Self::Count { .. }
-            | Self::Summary { .. }
-            | Self::Convert { .. }
-            | Self::Calculate
-            | Self::Days => None,
-        }
-    }
-}
-
-impl Tool {
-    /// The table whose rows it returns or works on.
-    pub(crate) fn table(self) -> Option<usize> {
-        match self {
-            Self::Search { table }
-            | Self::Find { table }
-            | Self::Get { table }
-            | Self::List { table, .. }
-            | Self::Count { table, .. }
-            | Self::Summary { table, .. } => Some(table),
-            Self::Convert { .. } | Self::Calculate | Self::Days | Self::Desk(_) => None,
-        }
-    }
 }
 
 /// Whose rows a tool takes: those that refer by this link to a row, which is given by id or by name.
@@ -228,7 +196,25 @@ pub(crate) struct Lowering<'a> {
 }
 
 /// The calls of a wish; `None` when some value is not there, or when two branches meet in one call.
+///
+/// Where rows are listed or summarised anyway, they are also counted there: one value must not be had from two tools,
+/// of which only one earns credit.
 pub(crate) fn lower(truth: Truth<'_>, cut: Cut, wish: &Wish) -> Option<Lowered> {
+    let first = lower_as(truth, cut, wish)?;
+    let tools = first.tools();
+    let clash = tools.iter().any(|tool| {
+        tool.rows().is_some() && tools.iter().any(|other| other != tool && other.rows() == tool.rows())
+    });
+    if !clash {
+        return Some(first);
+    }
+    let summary = tools.iter().any(|tool| matches!(tool, Tool::Summary { .. }));
+    let counting =
+        if summary && cut.counting != Counting::Summary { Counting::Summary } else { Counting::List };
+    lower_as(truth, Cut { counting, ..cut }, wish)
+}
+
+fn lower_as(truth: Truth<'_>, cut: Cut, wish: &Wish) -> Option<Lowered> {
     let mut lowering = Lowering::new(truth, cut);
     match wish {
         Wish::Names(rows) => drop(lowering.names(rows)?),
@@ -247,7 +233,8 @@ pub(crate) fn lower(truth: Truth<'_>, cut: Cut, wish: &Wish) -> Option<Lowered> 
     let mut ends = lowering.out.ends.clone();
     ends.sort_unstable();
     ends.dedup();
-    (ends.len() == lowering.out.ends.len()).then_some(lowering.out)
+    let distinct = wish.errand().is_some() || !lowering.out.repeats_itself();
+    (distinct && ends.len() == lowering.out.ends.len()).then_some(lowering.out)
 }
 
 impl<'a> Lowering<'a> {
@@ -380,7 +367,14 @@ impl<'a> Lowering<'a> {
             Scalar::Count { rows } => {
                 let (of, subject, mut inputs) = self.narrowed(rows)?;
                 let table = rows.table;
-                let (tool, read) = match self.cut.counting {
+                // Without a number there is nothing to summarise but the count.
+                let numbers = self.truth.world.parts.get(&table).is_some_and(|part| {
+                    let kind = |at: &usize| self.truth.group.tables[table].columns[*at].kind;
+                    part.sortable.iter().any(|at| matches!(kind(at), Kind::Integer | Kind::Real))
+                });
+                let vain = self.cut.counting == Counting::Summary && !numbers;
+                let counting = if vain { Counting::Count } else { self.cut.counting };
+                let (tool, read) = match counting {
                     Counting::Count => (Tool::Count { table, of }, Read::Total),
                     Counting::List => (Tool::List { table, of }, Read::Total),
                     Counting::Summary => {
@@ -458,30 +452,6 @@ impl Subject {
         match self {
             Self::Name { label, entity } => (entity, Given::Literal(label.into())),
             Self::Id { step, entity } => (entity, Given::Step(step)),
-        }
-    }
-}
-
-impl Statistic {
-    /// As the tools have it.
-    pub(crate) fn word(self) -> &'static str {
-        match self {
-            Self::Sum => "sum",
-            Self::Mean => "mean",
-            Self::Min => "min",
-            Self::Max => "max",
-        }
-    }
-}
-
-impl Operation {
-    /// As the tools have it.
-    pub(crate) fn word(self) -> &'static str {
-        match self {
-            Self::Difference => "difference",
-            Self::Ratio => "ratio",
-            Self::Percent => "percent",
-            Self::Days => "days",
         }
     }
 }

@@ -1,10 +1,29 @@
 //! What can be read off lowered calls: which goals depend on which, how deep they are, and what each call is given.
 
-use crate::lower::{Field, Given, Lowered, Slot, Source, Tool};
+use crate::errand::DeskTool;
+use crate::lower::{Call, Field, Given, Lowered, Of, Slot, Source, Tool};
+use crate::question::{Operation, Statistic};
 use astra_protocol::{Topology, topology_of};
 use serde_json::{Map, Value as Json, json};
 
 impl Lowered {
+    /// Whether two calls turn out to be the same once what they take is known: whoever does not repeat the call would
+    /// miss a goal.
+    pub(crate) fn repeats_itself(&self) -> bool {
+        let given = |given: &Given| match given {
+            Given::Literal(json) => Some(json.clone()),
+            Given::Step(step) => Some(self.steps[*step].value.clone()),
+            Given::Field(Field::Column(at)) => Some(json!(["column", at])),
+            Given::Field(Field::Parent(at)) => Some(json!(["parent", at])),
+            Given::Made(_) | Given::Chosen { .. } => None,
+        };
+        let known = |call: &Call| -> Vec<(Slot, Option<Json>)> {
+            call.inputs.iter().map(|(slot, one)| (*slot, given(one))).collect()
+        };
+        let calls: Vec<_> = self.calls.iter().map(|call| (call.tool, known(call))).collect();
+        (0..calls.len()).any(|at| calls[..at].contains(&calls[at]))
+    }
+
     /// Steps whose values a step's call takes.
     pub(crate) fn parents(&self, step: usize) -> Vec<usize> {
         self.parents_of(&[self.steps[step].call])
@@ -93,5 +112,78 @@ impl Lowered {
                 (spell(*slot), json)
             })
             .collect()
+    }
+}
+
+impl Tool {
+    /// The desk's tool, if it is one.
+    pub(crate) fn of_desk(self) -> Option<DeskTool> {
+        match self {
+            Self::Desk(tool) => Some(tool),
+            Self::Search { .. }
+            | Self::Find { .. }
+            | Self::Get { .. }
+            | Self::List { .. }
+            | Self::Count { .. }
+            | Self::Summary { .. }
+            | Self::Convert { .. }
+            | Self::Calculate
+            | Self::Days => None,
+        }
+    }
+}
+
+impl Tool {
+    /// The table whose rows it returns or works on.
+    pub(crate) fn table(self) -> Option<usize> {
+        match self {
+            Self::Search { table }
+            | Self::Find { table }
+            | Self::Get { table }
+            | Self::List { table, .. }
+            | Self::Count { table, .. }
+            | Self::Summary { table, .. } => Some(table),
+            Self::Convert { .. } | Self::Calculate | Self::Days | Self::Desk(_) => None,
+        }
+    }
+
+    /// Which rows it lists, counts or summarises.
+    pub(crate) fn rows(self) -> Option<(usize, Option<Of>)> {
+        match self {
+            Self::List { table, of } | Self::Count { table, of } | Self::Summary { table, of } => {
+                Some((table, of))
+            }
+            Self::Search { .. }
+            | Self::Find { .. }
+            | Self::Get { .. }
+            | Self::Convert { .. }
+            | Self::Calculate
+            | Self::Days
+            | Self::Desk(_) => None,
+        }
+    }
+}
+
+impl Statistic {
+    /// As the tools have it.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Sum => "sum",
+            Self::Mean => "mean",
+            Self::Min => "min",
+            Self::Max => "max",
+        }
+    }
+}
+
+impl Operation {
+    /// As the tools have it.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Difference => "difference",
+            Self::Ratio => "ratio",
+            Self::Percent => "percent",
+            Self::Days => "days",
+        }
     }
 }

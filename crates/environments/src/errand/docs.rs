@@ -153,7 +153,8 @@ impl Writer<'_> {
             }
         }
         let about = self.counter.row().noun;
-        let start = format!("Makes a {noun} for {} {about}. {}", article(&about), self.rules());
+        let start =
+            format!("Makes {} {noun} for {} {about}. {}", article(noun), article(&about), self.rules());
         let end = if self.counter.errand.drafts {
             let names = &self.counter.theme().names;
             let confirm = names.confirm[self.counter.errand.dialect];
@@ -173,7 +174,8 @@ impl Writer<'_> {
         self.by_entry(properties, required);
         let (draft, open) = (self.word(Stage::Draft), self.word(Stage::Open));
         format!(
-            "Turns a {} from {draft} into {open}. {} Gives `error` for any other.",
+            "Turns {} {} from {draft} into {open}. {} Gives `error` for any other.",
+            article(self.noun().0),
             self.noun().0,
             self.returned()
         )
@@ -237,8 +239,9 @@ impl Writer<'_> {
             json!({"type": "integer", "minimum": 0, "maximum": 10000, "default": 0, "description": "How many to skip."}),
         );
         format!(
-            "Lists {nouns} of a {}, of a person, or those of both; one of the two must be given. Returns `{}` in the order \
+            "Lists {nouns} of {} {}, of a person, or those of both; one of the two must be given. Returns `{}` in the order \
              of their ids, with all their fields, and `total`, which counts further pages too.",
+            article(&self.counter.row().noun),
             self.counter.row().noun,
             names.entries[dialect]
         )

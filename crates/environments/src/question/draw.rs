@@ -82,7 +82,7 @@ impl Asker<'_> {
         let mut left = depth;
         let mut at = if left > 0 && draw.percent(12) {
             left -= 1;
-            self.ranked_anywhere(draw)?
+            self.ranked(self.rows_anywhere(draw)?, draw)?
         } else {
             left = left.checked_sub(usize::from(self.search))?;
             self.named(draw)?
@@ -104,6 +104,7 @@ impl Asker<'_> {
         let up: Vec<usize> = world
             .links_up(group, table)
             .filter(|link| Some(*link) != came && group.links[*link].parents[row].is_some())
+            .filter(|link| !self.is_detour(at, *link, row))
             .collect();
         let down: Vec<usize> = world
             .links_down(group, table)
@@ -120,17 +121,23 @@ impl Asker<'_> {
         Some((Some(link), self.ranked(rows, draw)?))
     }
 
+    /// Whether the record of the row before says already where this link leads.
+    fn is_detour(&self, at: &Entity, link: usize, row: usize) -> bool {
+        let (group, world) = (self.truth.group, self.truth.world);
+        let Entity::Parent { of, .. } = at else { return false };
+        let Some(before) = self.truth.row(of) else { return false };
+        let (parent, target) = (group.links[link].parent, group.links[link].parents[row]);
+        world
+            .links_up(group, of.table(&group.links))
+            .map(|other| &group.links[other])
+            .any(|other| other.parent == parent && other.parents[before] == target)
+    }
+
     fn ranked(&self, rows: Rows, draw: &mut Draw) -> Option<Entity> {
-        let by = *draw.pick(&unbounded(&rows, &self.part(rows.table)?.sortable))?;
+        let by = *draw.pick(&rows.unbounded(&self.part(rows.table)?.sortable))?;
         let rank = if draw.percent(70) { 1 } else { 2 + draw.below(MAX_RANK - 1) };
         let entity = Entity::Ranked { rows: Box::new(rows), by, largest: draw.percent(65), rank };
         self.truth.row(&entity).map(|_| entity)
-    }
-
-    /// The first of all rows of a table that meet a bound.
-    fn ranked_anywhere(&self, draw: &mut Draw) -> Option<Entity> {
-        let rows = self.rows_anywhere(draw)?;
-        self.ranked(rows, draw)
     }
 
     fn rows_anywhere(&self, draw: &mut Draw) -> Option<Rows> {
@@ -243,7 +250,8 @@ impl Asker<'_> {
     /// A number about rows, or the name of the first of them.
     fn of_rows(&self, rows: Rows, draw: &mut Draw) -> Option<Scalar> {
         let part = self.part(rows.table)?;
-        let numbers: Vec<usize> = unbounded(&rows, &part.sortable)
+        let numbers: Vec<usize> = rows
+            .unbounded(&part.sortable)
             .into_iter()
             .filter(|at| matches!(self.column(rows.table, *at).kind, Kind::Integer | Kind::Real))
             .collect();
@@ -308,7 +316,7 @@ impl Asker<'_> {
     /// Two lists of one table with some names in both.
     fn common(&self, depth: usize, draw: &mut Draw) -> Option<Wish> {
         let a = self.names(depth, draw)?;
-        let (link, of) = a.of.clone()?;
+        let link = a.of.as_ref().map(|(link, _)| *link)?;
         let others: Vec<usize> =
             self.truth.world.links_up(self.truth.group, a.table).filter(|other| *other != link).collect();
         // By another link when there is one, else by another bound on all rows.
@@ -326,7 +334,6 @@ impl Asker<'_> {
         let (first, second) = (self.truth.names(&a)?, self.truth.names(&b)?);
         let both = first.iter().filter(|name| second.contains(name)).count();
         let telling = both > 0 && both < first.len() && both < second.len() && second.len() <= MAX_NAMES;
-        let _ = of;
         telling.then_some(Wish::Common(a, b))
     }
 
@@ -468,12 +475,6 @@ impl Asker<'_> {
         };
         of_symbol(column.unit?).filter(|_| scale(column) >= Scale::Interval)
     }
-}
-
-/// The columns that no condition bounds: the lowest price of those of at least 20 is a silly question.
-fn unbounded(rows: &Rows, columns: &[usize]) -> Vec<usize> {
-    let bound = |at: &usize| rows.conditions.iter().any(|condition| condition.column == *at);
-    columns.iter().copied().filter(|at| !bound(at)).collect()
 }
 
 /// Whether a value is short enough to be an answer.

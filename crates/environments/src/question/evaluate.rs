@@ -96,7 +96,8 @@ impl<'a> Truth<'a> {
                 let label = self.group.tables[of.table(&self.group.links)].label_of(self.row(of)?);
                 (!label.is_empty()).then(|| Json::from(label))
             }
-            Scalar::Count { rows } => Some(Json::from(self.rows(rows)?.len())),
+            // Nothing to count is no answer: too many other rows would have it.
+            Scalar::Count { rows } => Some(self.rows(rows)?.len()).filter(|count| *count > 0).map(Json::from),
             Scalar::Aggregate { rows, statistic, column } => self.aggregate(rows, *statistic, *column),
             Scalar::Converted { of, from, to } => {
                 let value = self.scalar(of)?.as_f64()?;

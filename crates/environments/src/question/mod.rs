@@ -208,6 +208,14 @@ pub(crate) enum Piece {
     Desk(crate::errand::DeskPiece),
 }
 
+impl Rows {
+    /// The columns that no condition bounds: the lowest price of those of at least 20 is a silly question.
+    pub(crate) fn unbounded(&self, columns: &[usize]) -> Vec<usize> {
+        let bound = |at: &usize| self.conditions.iter().any(|condition| condition.column == *at);
+        columns.iter().copied().filter(|at| !bound(at)).collect()
+    }
+}
+
 impl Piece {
     /// The rows among which its call looks, where it looks among rows.
     pub(crate) fn rows(&self) -> Option<&Rows> {

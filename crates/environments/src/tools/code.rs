@@ -13,6 +13,11 @@ pub(super) const SEARCH: &str = r#"import re
 from astra import data
 
 
+def long(word):
+    """Whether a beginning is long enough: four letters, or two of a script without spaces."""
+    return len(word) > (1 if ord(word[0]) > 0x2E80 else 3)
+
+
 def <name>(<query>, <limit>=<default>):
     """Search <nouns> by <label>."""
     if not isinstance(<query>, str) or isinstance(<limit>, bool) or not isinstance(<limit>, int):
@@ -25,7 +30,7 @@ def <name>(<query>, <limit>=<default>):
     found = []
     for row in data("<table>"):
         parts = re.findall(r"\w+", (row["<label>"] or "").casefold())
-        if all(word in parts or len(word) > 3 and any(part.startswith(word) for part in parts) for word in words):
+        if all(word in parts or long(word) and any(part.startswith(word) for part in parts) for word in words):
             found.append((parts != words, row["<label>"], row["id"]))
     found.sort()
     hits = [{"id": key, "<label>": label} for _, label, key in found[:<limit>]]
@@ -111,15 +116,15 @@ pub(super) const LIST_END: &str = r#"    if <sort_by> not in <sortable>:
         return {"error": "<sort_by> must be one of the documented fields"}
     if <order> not in ("<asc>", "<desc>"):
         return {"error": "<order> must be <asc> or <desc>"}
-    for number, least in ((<limit>, 1), (<offset>, 0)):
+    for number, least in (<numbers>):
         if isinstance(number, bool) or not isinstance(number, int) or number < least:
-            return {"error": "<limit> and <offset> must be whole numbers, <limit> at least 1"}
+            return {"error": "<numbers_rule>"}
     if <limit> > <most>:
         return {"error": "<limit> must be at most <most>"}
     ranked = [row for row in rows if row[<sort_by>] is not None]
     ranked.sort(key=lambda row: row["id"])
     ranked.sort(key=lambda row: row[<sort_by>], reverse=<order> == "<desc>")
-    page = [{<shown>} for row in ranked[<offset>:<offset> + <limit>]]
+    page = [{<shown>} for row in ranked[<slice>]]
     return {"<items>": page, "<page_total>": len(rows)}
 "#;
 pub(super) const SUMMARY_END: &str = r#"    if <statistic> == "<count>":

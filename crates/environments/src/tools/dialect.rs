@@ -73,7 +73,7 @@ impl Word {
             Self::DaysName => {
                 ["datediff", "date_gap", "elapsed_days", "calendar_span", "date_distance", "daycount"]
             }
-            Self::Query => ["query", "text", "keywords", "name_contains", "term", "search_term"],
+            Self::Query => ["query", "text", "keywords", "name_words", "term", "search_term"],
             Self::Limit => ["limit", "max_results", "top_k", "page_size", "per_page", "max_hits"],
             Self::Offset => ["offset", "skip", "start_at", "first_index", "from_position", "offset"],
             Self::Hits => ["results", "matches", "hits", "items", "candidates", "found"],

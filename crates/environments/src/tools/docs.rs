@@ -80,13 +80,13 @@ impl Writer<'_> {
         let (noun, nouns, label) = (toolbox.noun(table), toolbox.nouns(table), toolbox.label(table));
         let (default, most) = toolbox.dialect.limits();
         let query = format!(
-            "Words of the {noun}'s {label}, or beginnings of four letters or more; three letters or digits at least. \
-             No wildcards."
+            "Words of the {noun}'s {label}, or beginnings of four letters or more (two Chinese characters); three \
+             letters or digits at least. No wildcards."
         );
         parameters.required(self.word(Word::Query), json!({"type": "string", "description": query}));
         let limit = json!({
             "type": "integer", "minimum": 1, "maximum": most, "default": default,
-            "description": format!("Most {} to return.", self.word(Word::Hits)),
+            "description": format!("Most {nouns} to return."),
         });
         parameters.optional(self.word(Word::Limit), limit);
         format!(
@@ -218,10 +218,11 @@ impl Writer<'_> {
             self.word(Word::Limit),
             json!({"type": "integer", "minimum": 1, "maximum": most, "default": default, "description": "Rows of a page."}),
         );
-        parameters.optional(
-            self.word(Word::Offset),
-            json!({"type": "integer", "minimum": 0, "default": 0, "description": "Rows to skip before the page."}),
-        );
+        if toolbox.pages(tool) {
+            let skip = "Rows to skip before the page.";
+            let schema = json!({"type": "integer", "minimum": 0, "default": 0, "description": skip});
+            parameters.optional(self.word(Word::Offset), schema);
+        }
         let shown = if label == "id" { "`id` only".to_owned() } else { format!("`id` and `{label}` only") };
         format!(
             "{list} {whose}, sorted, a page at a time; filters that are left out do not narrow. {give} `{items}`, each \
@@ -310,7 +311,7 @@ impl Writer<'_> {
             json!({
                 "type": "string", "enum": self.toolbox.choices(tool, Slot::Operation),
                 "description": format!(
-                    "`difference`: how far apart they are, never negative; `ratio`: `{a}` divided by `{b}`; `percent`: \
+                    "`difference`: how far apart they are, never negative; `sum`: both together; `ratio`: `{a}` divided by `{b}`; `percent`: \
                      `{a}` as a percentage of `{b}`."
                 ),
             }),

@@ -312,6 +312,19 @@ impl<'a> Toolbox<'a> {
         }
     }
 
+    /// Whether a list can be paged through. Not where one row or the whole list is wanted, for then it would stand
+    /// elsewhere on another page than where its goal looks.
+    pub(crate) fn pages(&self, tool: Tool) -> bool {
+        !self.lowered.steps.iter().any(|step| {
+            let further = match step.read {
+                Read::ItemId(at) | Read::ItemName(at) => at > 0,
+                Read::Items => true,
+                Read::FirstId | Read::Field(_) | Read::Total | Read::Result | Read::Desk(_) => false,
+            };
+            further && self.lowered.calls[step.call].tool == tool
+        })
+    }
+
     /// Values of a category in the world, sorted; none for a flag.
     fn categories(&self, table: usize, column: usize) -> Vec<Json> {
         let cells = &self.column(table, column).cells;
@@ -418,7 +431,7 @@ fn described(column: &Column) -> String {
     let unit = column.unit.map_or(String::new(), |unit| format!(" in {unit}"));
     let (before, after) = match column.kind {
         Kind::Bool => ("whether it is ", ""),
-        Kind::Date => ("", ", YYYY-MM-DD"),
+        Kind::Date => ("", " (YYYY-MM-DD)"),
         Kind::Integer | Kind::Real | Kind::Text => ("", ""),
     };
     format!("{before}{}{unit}{after}", plain(&column.words))

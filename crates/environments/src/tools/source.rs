@@ -213,15 +213,30 @@ fn end(toolbox: &Toolbox, tool: Tool, table: usize, parameters: &mut Vec<String>
             parameters.push(format!("{sort_by}={}", quoted(label)));
             parameters.push(format!("{order}={}", quoted(ascending)));
             parameters.push(format!("{limit}={default}"));
-            parameters.push(format!("{offset}=0"));
+            let pages = toolbox.pages(tool);
+            if pages {
+                parameters.push(format!("{offset}=0"));
+            }
+            let (numbers, rule, slice) = if pages {
+                (
+                    format!("({limit}, 1), ({offset}, 0)"),
+                    format!("{limit} and {offset} must be whole numbers, {limit} at least 1"),
+                    format!("{offset}:{offset} + {limit}"),
+                )
+            } else {
+                let rule = format!("{limit} must be a whole number of at least 1");
+                (format!("({limit}, 1),"), rule, format!(":{limit}"))
+            };
             let holes = [
+                ("numbers", numbers.as_str()),
+                ("numbers_rule", &rule),
+                ("slice", &slice),
                 ("sort_by", sort_by),
                 ("sortable", &tuple(&sortable)),
                 ("order", order),
                 ("asc", ascending),
                 ("desc", toolbox.word(Word::Descending)),
                 ("limit", limit),
-                ("offset", offset),
                 ("most", &most.to_string()),
                 ("shown", &shown),
                 ("items", toolbox.word(Word::Items)),

@@ -12,7 +12,7 @@ fn drawn(group: &str, seed: u64, count: usize) -> Result<Vec<Candidate>> {
     let group = TableGroup::read(&shipped(group))?;
     let options = GenerateOptions { seed, stateful: 0, ..GenerateOptions::default() };
     let found: Vec<Candidate> =
-        generate(&group, &options)?.take(count + count / 4).flatten().take(count).collect();
+        generate(&group, &options)?.take(count + count / 4 + 8).flatten().take(count).collect();
     if found.len() < count { Err(format!("only {} of {count}", found.len()).into()) } else { Ok(found) }
 }
 
