@@ -93,6 +93,23 @@ impl DataFolder {
         Ok(id)
     }
 
+    /// Removes what writers left half done when they were killed. Only for a folder that nobody else writes.
+    pub(crate) fn sweep(&self) -> Result<(), StoreError> {
+        let entries = match std::fs::read_dir(&self.folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(source) => return Err(StoreError::Io { action: "read", path: self.folder.clone(), source }),
+        };
+        for entry in entries {
+            let path = entry.map_err(StoreError::io("read", &self.folder))?.path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            if name.starts_with('.') && name.ends_with(".tmp") {
+                std::fs::remove_file(&path).map_err(StoreError::io("remove", &path))?;
+            }
+        }
+        Ok(())
+    }
+
     /// The id comes from a file that anybody may have written: it must not lead out of the folder.
     fn file(&self, id: &ContentId) -> Result<PathBuf, StoreError> {
         let is_hash = id.0.len() == 64 && id.0.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
@@ -126,6 +143,17 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let data = DataFolder::at(folder.path().join("data"));
         (folder, data)
+    }
+
+    #[test]
+    fn what_a_killed_writer_left_is_swept_and_nothing_else() {
+        let (_folder, data) = folder();
+        data.sweep().unwrap();
+        let id = data.put(b"[1]").unwrap();
+        let torn = temporary_name(&data.file(&id).unwrap());
+        std::fs::write(&torn, b"torn").unwrap();
+        data.sweep().unwrap();
+        assert!(!torn.exists() && data.get(&id).unwrap() == b"[1]");
     }
 
     #[test]

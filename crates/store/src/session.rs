@@ -43,6 +43,10 @@ impl Session {
         if is_new {
             write_json(&layout.settings(), &begun)?;
         }
+        if options.shard.is_none() {
+            // The lock is held and no other shard writes here: half-written files have no writer any more.
+            crate::data::DataFolder::at(layout.folder.join("data")).sweep()?;
+        }
         let state = Recovered::read(&layout)?;
         let (resumed, redone) = (state.tally, state.dropped);
         let output = Output::open(layout.clone(), state, options.part_bytes)?;
