@@ -1,0 +1,42 @@
+//! Everything that can be wrong with a model's files, tokens or shapes.
+
+use std::path::PathBuf;
+
+/// What went wrong.
+#[derive(Debug, thiserror::Error)]
+pub enum ModelError {
+    /// A file could not be read or written.
+    #[error("{path}: {source}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// The system's words.
+        source: std::io::Error,
+    },
+    /// A file is not what it should be.
+    #[error("{path}: {what}")]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, with the field.
+        what: String,
+    },
+    /// The configuration asks for something that this decoder is not.
+    #[error("config field `{field}` is `{value}`: {why}")]
+    Unsupported {
+        /// Field of `config.json`.
+        field: &'static str,
+        /// Its value.
+        value: String,
+        /// What is supported instead.
+        why: String,
+    },
+    /// A tensor is missing, superfluous or of another shape.
+    #[error("tensor `{name}`: {what}")]
+    Tensor {
+        /// Name in the Hugging Face convention.
+        name: String,
+        /// What is wrong.
+        what: String,
+    },
+}

@@ -1,0 +1,18 @@
+//! Decoder-only language models of the Llama, Qwen2 and Qwen3 family: tokens, templates, weights, learning, generation.
+//!
+//! The family is fixed, so forward and backward are written by hand, one file per operation, without an autodiff
+//! framework. A [`Config`] gives the shape, a [`Layout`] says where each tensor lies, [`Weights`] holds the numbers.
+//! All arithmetic is f32 unless a file says otherwise. CPU only.
+
+#![expect(
+    clippy::cast_possible_truncation,
+    reason = "numbers are computed in f64 and kept in f32 on purpose"
+)]
+
+mod config;
+mod error;
+mod weights;
+
+pub use config::{Config, Rope, RopeScaling};
+pub use error::ModelError;
+pub use weights::{LayerRanges, Layout, Tensor, Weights};
