@@ -119,8 +119,7 @@ impl Ledger {
             let drawn = draw_one(group, world, (topology, depth, errand), &mut draw);
             let reason = match drawn {
                 None => "no rows fit the drawn shape",
-                Some((wish, cut)) if unanswerable && matches!(wish, Wish::Which { .. }) => {
-                    let _ = cut;
+                Some((wish, _)) if unanswerable && matches!(wish, Wish::Which { .. }) => {
                     "a comparison of named rows cannot be made unanswerable"
                 }
                 Some((wish, cut)) => {
