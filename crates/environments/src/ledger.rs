@@ -12,7 +12,7 @@ use crate::question::draw::Asker;
 use crate::question::evaluate::Truth;
 use crate::question::shape;
 use crate::tables::{Language, TableGroup};
-use crate::world::{self, World};
+use crate::world::{self, Layout, World};
 use astra_protocol::Topology;
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
@@ -82,7 +82,8 @@ impl Ledger {
         }
         let name = format!("{}/{}/{number}", options.seed, group.name);
         let mut draw = Draw::new(options.seed, &format!("{}/world {number}", group.name));
-        let world = Arc::new(world::cut(group, &name, number % LAYOUTS, &mut draw));
+        let layout = Layout { seed: options.seed, number: number % LAYOUTS };
+        let world = Arc::new(world::cut(group, &name, layout, &mut draw));
         self.worlds.insert(number, Arc::clone(&world));
         while self.worlds.len() > KEPT {
             self.worlds.pop_first();
@@ -118,8 +119,7 @@ impl Ledger {
             let drawn = draw_one(group, world, (topology, depth, errand), &mut draw);
             let reason = match drawn {
                 None => "no rows fit the drawn shape",
-                Some((wish, cut)) if unanswerable && matches!(wish, Wish::Which { .. }) => {
-                    let _ = cut;
+                Some((wish, _)) if unanswerable && matches!(wish, Wish::Which { .. }) => {
                     "a comparison of named rows cannot be made unanswerable"
                 }
                 Some((wish, cut)) => {

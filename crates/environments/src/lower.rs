@@ -455,3 +455,6 @@ impl Subject {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

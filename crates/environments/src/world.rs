@@ -58,8 +58,25 @@ pub(crate) struct Part {
     pub(crate) hash: ContentId,
 }
 
-/// Cuts a piece; `name` distinguishes it from all others, pieces of one `layout` show the same columns.
-pub(crate) fn cut(group: &TableGroup, name: &str, layout: u64, draw: &mut Draw) -> World {
+/// Which columns pieces show. Pieces of one layout show the same, so that their tools mostly have the same code.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Layout {
+    /// The user's, so that every column of a wide table is shown under some seed.
+    pub(crate) seed: u64,
+    /// Among the layouts of the seed.
+    pub(crate) number: u64,
+}
+
+impl Layout {
+    /// The order in which columns of a table are wanted.
+    fn draw(self, group: &TableGroup, table: usize) -> Draw {
+        let Self { seed, number } = self;
+        Draw::new(seed, &format!("{}/{} layout {number}", group.name, group.tables[table].name))
+    }
+}
+
+/// Cuts a piece; `name` distinguishes it from all others.
+pub(crate) fn cut(group: &TableGroup, name: &str, layout: Layout, draw: &mut Draw) -> World {
     let tables = choose_tables(group, draw);
     let shown: Vec<usize> = (0..group.links.len())
         .filter(|at| tables.contains(&group.links[*at].child) && tables.contains(&group.links[*at].parent))
@@ -71,11 +88,7 @@ pub(crate) fn cut(group: &TableGroup, name: &str, layout: u64, draw: &mut Draw) 
     }
     let parts: BTreeMap<usize, Part> = rows
         .into_iter()
-        .map(|(table, rows)| {
-            let mut layout =
-                Draw::new(layout, &format!("{}/{} layout", group.name, group.tables[table].name));
-            (table, part(group, table, &rows, name, &mut layout))
-        })
+        .map(|(table, rows)| (table, part(group, table, &rows, name, &mut layout.draw(group, table))))
         .collect();
     let mut world = World { parts, links: shown, children: HashMap::new() };
     for link in &world.links {
@@ -219,7 +232,6 @@ fn part(group: &TableGroup, table: usize, rows: &BTreeSet<usize>, name: &str, la
                 .filter_map(|row| column.cells[*row].text())
                 .all(|text| text.chars().count() <= MAX_TEXT && !text.contains('\n'))
     };
-    // In an order that many pieces share, so that their tools mostly have the same code.
     let order = layout.sample(&(0..source.columns.len()).collect::<Vec<_>>(), source.columns.len());
     let chosen = |fits: &dyn Fn(&usize) -> bool, most: usize| {
         let mut chosen: Vec<usize> = order.iter().copied().filter(|at| fits(at)).take(most).collect();
@@ -336,5 +348,35 @@ impl World {
     fn records(&self, group: &TableGroup, table: usize) -> Vec<u8> {
         let records = self.rows(table).into_iter().map(|row| Json::Object(self.record(group, table, row)));
         Json::Array(records.collect()).to_string().into_bytes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    #[test]
+    fn every_column_of_a_wide_table_is_shown_under_some_seed() {
+        let tables = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tables/chemistry");
+        let group = TableGroup::read(&tables).unwrap();
+        let at = group.tables.iter().position(|table| table.name == "elements").unwrap();
+        let columns = &group.tables[at].columns;
+        let facts: BTreeSet<&str> = columns
+            .iter()
+            .filter(|column| matches!(column.role, Role::Fact | Role::NaturalKey))
+            .map(|column| column.name.as_str())
+            .collect();
+        assert!(facts.len() > 2 * MAX_COLUMNS, "the table is not wide");
+        let mut shown: BTreeSet<&str> = BTreeSet::new();
+        for seed in 0..16 {
+            for number in 0..4 {
+                let mut draw = Draw::new(seed, &number.to_string());
+                let world = cut(&group, "w", Layout { seed, number }, &mut draw);
+                let part = world.parts.get(&at).into_iter().flat_map(|part| &part.columns);
+                shown.extend(part.map(|column| columns[*column].name.as_str()));
+            }
+        }
+        assert_eq!(facts.difference(&shown).collect::<Vec<_>>(), Vec::<&&str>::new());
     }
 }

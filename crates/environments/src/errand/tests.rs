@@ -10,7 +10,7 @@ use crate::question::Wish;
 use crate::question::draw::Asker;
 use crate::question::evaluate::Truth;
 use crate::tables::{Language, TableGroup};
-use crate::world::{World, cut};
+use crate::world::{Layout, World, cut};
 use astra_arena::gates::Gate;
 use astra_protocol::{ArenaSpec, Comparator, Goal, GoalKind, Value};
 use astra_sandbox::DataFile;
@@ -209,7 +209,7 @@ fn errands<'a>(
 #[test]
 fn every_kind_of_errand_is_said_in_at_least_six_ways() {
     let group = shipped("chemistry").unwrap();
-    let world = cut(&group, "phrasings", 0, &mut Draw::new(2, "phrasings"));
+    let world = cut(&group, "phrasings", Layout::default(), &mut Draw::new(2, "phrasings"));
     for language in [Language::English, Language::Chinese] {
         let kinds = errands(&group, &world, language);
         assert_eq!(kinds.len(), 6, "{:?}", kinds.keys());
@@ -229,7 +229,7 @@ fn every_kind_of_errand_is_said_in_at_least_six_ways() {
 #[test]
 fn the_same_draw_gives_the_same_errand() {
     let group = shipped("chemistry").unwrap();
-    let world = cut(&group, "again", 0, &mut Draw::new(3, "again"));
+    let world = cut(&group, "again", Layout::default(), &mut Draw::new(3, "again"));
     assert_eq!(errands(&group, &world, Language::English), errands(&group, &world, Language::English));
 }
 

@@ -494,3 +494,6 @@ fn telling(column: &Column) -> bool {
     let mode = if empty_share >= column.mode_share { 0.0 } else { column.mode_share };
     asked && column.ask && filled >= 8 && column.distinct >= 6 && mode <= MAX_MODE_SHARE
 }
+
+#[cfg(test)]
+mod tests;

@@ -198,6 +198,28 @@ fn homogeneous_calls_share_one_tool() {
 }
 
 #[test]
+fn lists_have_no_pages_where_a_later_place_or_the_whole_is_asked() {
+    // As the dialects call the rows to skip.
+    const OFFSETS: [&str; 5] = ["offset", "skip", "start_at", "first_index", "from_position"];
+    let (mut paged, mut whole, mut later) = (0, 0, 0);
+    for candidate in drawn("airports", 10, 300).unwrap() {
+        for goal in &candidate.spec.goals {
+            let GoalKind::Returns { tool, path, value, .. } = &goal.kind else { continue };
+            let Some(tool) = candidate.spec.tools.iter().find(|one| one.doc.name == *tool) else { continue };
+            let parameters: serde_json::Value = serde_json::from_str(tool.doc.parameters.get()).unwrap();
+            let pages = OFFSETS.iter().any(|name| parameters["properties"].get(*name).is_some());
+            let place = path.split('/').find_map(|part| part.parse::<usize>().ok());
+            let (is_whole, is_later) = (matches!(value, Value::Set { .. }), place.is_some_and(|at| at > 0));
+            assert!(!(pages && (is_whole || is_later)), "{} at {path}", tool.doc.name);
+            paged += usize::from(pages);
+            whole += usize::from(is_whole);
+            later += usize::from(is_later);
+        }
+    }
+    assert!(paged >= 20 && whole >= 10 && later >= 10, "{paged} paged, {whole} whole, {later} later");
+}
+
+#[test]
 fn requests_read_as_one_wish() {
     let mut said = Vec::new();
     for group in ["chemistry", "airports", "chinese_calendar"] {

@@ -1,7 +1,8 @@
 """Replays the gold calls of candidates (JSON lines on stdin) in plain CPython and prints what went wrong.
 
-A stand-in for the sandbox, so that tool code is checked without it: every goal's value must stand at its path, and some
-argument of every call must decide it. Stateful arenas and those without gold calls are the gates' business.
+A stand-in for the sandbox, so that tool code is checked without it: every goal's value must stand at its path, some
+argument of every call must decide it, and no call may be the same as an earlier one once its references are resolved,
+for whoever does not repeat it would miss a goal. Stateful arenas and those without gold calls are the gates' business.
 """
 
 import json
@@ -47,7 +48,7 @@ def check(line):
     data_files.update({ref["name"]: json.loads(text) for ref, text in zip(spec["data"], files)})
     before = json.dumps(data_files)
     tools = functions(spec)
-    results, resolved = {}, {}
+    results, resolved, made = {}, {}, {}
     for call in spec["gold"]:
         arguments = {}
         for name, value in call["arguments"].items():
@@ -56,6 +57,9 @@ def check(line):
                 value = at(results[source], pointer)
             arguments[name] = value
         resolved[call["id"]] = arguments
+        first = made.setdefault((call["tool"], json.dumps(arguments, sort_keys=True)), call["id"])
+        if first != call["id"]:
+            yield f"{call['id']} repeats {first}: {call['tool']} {arguments}"
         results[call["id"]] = tools[call["tool"]](**arguments)
     for goal in spec["goals"]:
         kind = goal["kind"]

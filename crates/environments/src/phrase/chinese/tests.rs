@@ -354,7 +354,7 @@ fn drawn(group: &TableGroup, count: u64) -> Vec<(usize, Wish)> {
     let mut wishes = Vec::new();
     for seed in 0..count {
         let mut draw = Draw::new(seed, "drawn");
-        let world = crate::world::cut(group, "drawn", 0, &mut draw);
+        let world = crate::world::cut(group, "drawn", crate::world::Layout::default(), &mut draw);
         let truth = crate::question::evaluate::Truth { group, world: &world };
         let asker = crate::question::draw::Asker { truth, search: seed % 2 == 0 };
         for (at, topology) in topologies.into_iter().enumerate() {

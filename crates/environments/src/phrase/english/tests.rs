@@ -9,7 +9,7 @@ use crate::question::{
     Bound, Condition, Entity, Fold, Operation, Piece, Rows, Scalar, Statistic, Test, Wish,
 };
 use crate::tables::{Cell, TableGroup};
-use crate::world::cut;
+use crate::world::{Layout, cut};
 use astra_protocol::Topology;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -30,7 +30,7 @@ fn drawn(group: &TableGroup, count: usize) -> Vec<Wish> {
         if out.len() >= count {
             break;
         }
-        let world = cut(group, &format!("w{}", round / 40), 0, &mut draw);
+        let world = cut(group, &format!("w{}", round / 40), Layout::default(), &mut draw);
         let asker = Asker { truth: Truth { group, world: &world }, search: draw.percent(50) };
         for (at, topology) in TOPOLOGIES.into_iter().enumerate() {
             let depth = if at < 2 { 1 } else { 1 + (round + at) % 5 };
