@@ -2,7 +2,7 @@
 //!
 //! Each verb's own arguments stand beside its code in `commands`; only verbs that work are listed.
 
-use crate::commands::{arenas, doctor, envs, quickstart, report};
+use crate::commands::{arenas, doctor, envs, quickstart, report, train};
 use crate::printer::Verbosity;
 use crate::settings::Layers;
 use clap::{Args, Parser, Subcommand};
@@ -68,6 +68,9 @@ pub(crate) enum Command {
     /// Check, look at, play and measure arenas
     #[command(subcommand)]
     Arenas(ArenasCommand),
+    /// Train models
+    #[command(subcommand)]
+    Train(TrainCommand),
     /// Render a run's report.html again from its summary.json
     Report(report::ReportArguments),
     /// From shipped tables to gated arenas, played by every policy, with a report
@@ -81,6 +84,13 @@ pub(crate) enum Command {
 pub(crate) enum EnvsCommand {
     /// Draw arenas from tables of facts and publish those that pass every gate
     FromTables(envs::from_tables::FromTablesArguments),
+}
+
+/// Verbs of `train`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum TrainCommand {
+    /// Fine-tune a model on traces: loss on what the assistant wrote
+    Sft(Box<train::sft::SftArguments>),
 }
 
 /// Verbs of `arenas`.

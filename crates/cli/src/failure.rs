@@ -8,6 +8,7 @@ use astra_arena::ArenaError;
 use astra_arena::published::PublishedError;
 use astra_sandbox::SandboxError;
 use astra_store::StoreError;
+use astra_train::TrainError;
 
 /// What a command's end means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -198,6 +199,7 @@ fn known(error: &anyhow::Error) -> Option<&dyn Hint> {
             .or_else(|| cause.downcast_ref::<ArenaError>().map(|known| known as &dyn Hint))
             .or_else(|| cause.downcast_ref::<PublishedError>().map(|known| known as &dyn Hint))
             .or_else(|| cause.downcast_ref::<astra_environments::Error>().map(|known| known as &dyn Hint))
+            .or_else(|| cause.downcast_ref::<TrainError>().map(|known| known as &dyn Hint))
     })
 }
 
@@ -208,6 +210,26 @@ impl Hint for astra_environments::Error {
 
     fn status(&self) -> ExitStatus {
         ExitStatus::InputFailed
+    }
+}
+
+impl Hint for TrainError {
+    fn hints(&self) -> Vec<String> {
+        self.hints()
+    }
+
+    fn status(&self) -> ExitStatus {
+        match self {
+            Self::Store(error) => error.status(),
+            Self::Io { .. }
+            | Self::NoData { .. }
+            | Self::Parquet { .. }
+            | Self::Row { .. }
+            | Self::NothingToLearn { .. }
+            | Self::Diverged { .. }
+            | Self::Checkpoint { .. }
+            | Self::Model(_) => ExitStatus::InputFailed,
+        }
     }
 }
 

@@ -5,9 +5,10 @@ pub(crate) mod doctor;
 pub(crate) mod envs;
 pub(crate) mod quickstart;
 pub(crate) mod report;
+pub(crate) mod train;
 
 use crate::Context;
-use crate::arguments::{ArenasCommand, Command, EnvsCommand};
+use crate::arguments::{ArenasCommand, Command, EnvsCommand, TrainCommand};
 use crate::failure::ExitStatus;
 
 /// Runs a command.
@@ -15,6 +16,7 @@ pub(crate) fn run(command: Command, context: &Context) -> anyhow::Result<ExitSta
     match command {
         Command::Envs(EnvsCommand::FromTables(arguments)) => envs::from_tables::run(&arguments, context),
         Command::Arenas(command) => run_arenas(command, context),
+        Command::Train(TrainCommand::Sft(arguments)) => train::sft::run(&arguments, context),
         Command::Report(arguments) => report::run(&arguments, context),
         Command::Quickstart(arguments) => quickstart::run(&arguments, context),
         Command::Doctor(arguments) => doctor::run(&arguments, context),

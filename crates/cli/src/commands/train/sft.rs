@@ -1,0 +1,317 @@
+//! `astra train sft`: supervised fine-tuning on traces.
+//!
+//! The run folder holds `settings.json`, `metrics.jsonl`, `skipped.jsonl`, `checkpoints/` while it runs and `model/`
+//! once it is done: a plain Hugging Face folder.
+
+use crate::Context;
+use crate::failure::{ExitStatus, InputError};
+use crate::interrupt::Interrupt;
+use crate::printer::Printer;
+use anyhow::Context as _;
+use astra_eval::{Bootstrap, Estimate, bootstrap_mean};
+use astra_model::{Chat, LoraOptions, TemplateChoice};
+use astra_store::{RecordWriter, RunFolder, RunSettings};
+use astra_train::{Ended, Samples, Sft, SftSettings, StepMetrics, Watch};
+use clap::Args;
+use indicatif::ProgressBar;
+use serde_json::json;
+use std::path::{Path, PathBuf};
+
+/// Skipped traces that are named on the screen; the file has all.
+const NAMED: usize = 3;
+
+/// Arguments of `train sft`.
+#[derive(Args, Debug)]
+#[command(after_help = "Example: astra train sft traces.jsonl --model models/nano --steps 200 --out runs/sft")]
+pub(crate) struct SftArguments {
+    /// Traces with `messages` and `tools`: .jsonl or .parquet files, or folders of them
+    #[arg(required = true, value_name = "DATA")]
+    data: Vec<PathBuf>,
+    /// Model to start from: a Hugging Face folder
+    #[arg(long, value_name = "DIR")]
+    model: PathBuf,
+    /// Run folder; a run that was stopped continues when the same command is given again
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// Optimiser steps
+    #[arg(long, value_name = "N", conflicts_with = "epochs", required_unless_present = "epochs")]
+    steps: Option<u64>,
+    /// Passes over the data, in place of steps
+    #[arg(long, value_name = "E")]
+    epochs: Option<f64>,
+    /// Samples a step
+    #[arg(long, value_name = "N", default_value_t = 16)]
+    batch: usize,
+    /// Tokens that go through the model at once; less needs less memory and changes nothing else
+    #[arg(long, value_name = "N", default_value_t = 8192)]
+    tokens_at_once: usize,
+    /// Longest sample in tokens; longer ones are reported and left out [default: the model's context]
+    #[arg(long, value_name = "N")]
+    max_tokens: Option<usize>,
+    /// Highest learning rate [default: 1e-4; 2e-4 with --lora]
+    #[arg(long, value_name = "LR")]
+    lr: Option<f64>,
+    /// Steps of linear warm-up [default: 3 % of the steps]
+    #[arg(long, value_name = "N")]
+    warmup: Option<u64>,
+    /// Learning rate at the end of the cosine, as a share of the highest
+    #[arg(long, value_name = "SHARE", default_value_t = 0.1)]
+    final_lr: f64,
+    /// Decoupled weight decay, on matrices only
+    #[arg(long, value_name = "W", default_value_t = 0.01)]
+    weight_decay: f64,
+    /// Second-moment decay of AdamW
+    #[arg(long, value_name = "B", default_value_t = 0.999)]
+    beta2: f64,
+    /// Largest global norm of the gradient
+    #[arg(long, value_name = "NORM", default_value_t = 1.0)]
+    clip: f64,
+    /// Weight of the loss on tokens that the assistant did not write (for making a base model)
+    #[arg(long, value_name = "W", default_value_t = 0.0)]
+    context_loss: f32,
+    /// Train low-rank adapters of this rank and keep the weights frozen
+    #[arg(long, value_name = "RANK")]
+    lora: Option<usize>,
+    /// Scale of the adapters [default: twice the rank]
+    #[arg(long, value_name = "ALPHA", requires = "lora")]
+    lora_alpha: Option<f32>,
+    /// Recompute activations instead of keeping them: less memory, a third more time
+    #[arg(long)]
+    activation_checkpointing: bool,
+    /// Traces to measure the loss on, never learned from
+    #[arg(long, value_name = "DATA")]
+    validate: Vec<PathBuf>,
+    /// Steps between measurements on them
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    validate_every: u64,
+    /// Steps between checkpoints
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    checkpoint_every: u64,
+    /// Chat template: the model's own, or one of ours
+    #[arg(long, value_name = "NAME", default_value = "auto", value_parser = ["auto", "model", "hermes", "compact"])]
+    template: String,
+}
+
+/// Trains.
+pub(crate) fn run(arguments: &SftArguments, context: &Context) -> anyhow::Result<ExitStatus> {
+    let interrupt = Interrupt::install()?;
+    let chat = Chat::load_with(&arguments.model, template(&arguments.template))?;
+    let weights = astra_model::load(&arguments.model)?;
+    let longest = weights.config().max_positions;
+    let max_tokens = arguments.max_tokens.unwrap_or(longest);
+    if max_tokens > longest {
+        let message = format!("`--max-tokens {max_tokens}` is more than the model's context of {longest}");
+        return Err(InputError::new(message).hint("leave it out to take the model's context").into());
+    }
+    let samples = Samples::read(&arguments.data, &chat, max_tokens)?;
+    let validation = match arguments.validate.as_slice() {
+        [] => None,
+        paths => Some(Samples::read(paths, &chat, max_tokens).context("in the validation traces")?),
+    };
+    let settings = settings(arguments, &samples, context.settings.seed)?;
+    let folder = folder(arguments, &settings, &samples, validation.as_ref(), &weights, context)?;
+    report_samples(&samples, &folder, context)?;
+    let threads = context.settings.threads.get();
+    let mut sft = Sft::open(weights, &samples, validation.as_ref(), &settings, threads, folder.path())?;
+    let mut screen = Screen::new(context.printer, settings.steps);
+    let ended = sft.run(interrupt.flag(), &mut screen)?;
+    screen.end();
+    if ended == Ended::Stopped {
+        context.printer.warn("stopped; the same command continues where it ended");
+        return Ok(ExitStatus::Interrupted);
+    }
+    let model = folder.join("model");
+    astra_model::save(&sft.learner().merged(), &arguments.model, &model)?;
+    if settings.lora.is_some() {
+        sft.learner().state().write(&folder.join("adapters.safetensors"))?;
+    }
+    sft.clear_checkpoints()?;
+    summarise(&Sft::history(folder.path())?, &samples, &model, context)?;
+    Ok(ExitStatus::Done)
+}
+
+fn template(name: &str) -> TemplateChoice {
+    match name {
+        "model" => TemplateChoice::Model,
+        "hermes" => TemplateChoice::Hermes,
+        "compact" => TemplateChoice::Compact,
+        // The argument admits these four words only.
+        _ => TemplateChoice::Auto,
+    }
+}
+
+fn settings(arguments: &SftArguments, samples: &Samples, seed: u64) -> Result<SftSettings, InputError> {
+    let positive = |name: &str, value: f64| {
+        if value.is_finite() && value > 0.0 {
+            Ok(value)
+        } else {
+            Err(InputError::new(format!("`{name} {value}` is not above 0")))
+        }
+    };
+    if arguments.batch == 0 || arguments.tokens_at_once == 0 || arguments.lora == Some(0) {
+        return Err(InputError::new("`--batch`, `--tokens-at-once` and `--lora` are at least 1"));
+    }
+    if !(arguments.context_loss.is_finite() && arguments.context_loss >= 0.0) {
+        return Err(InputError::new(format!("`--context-loss {}` is below 0", arguments.context_loss)));
+    }
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "positive and far below 2^53")]
+    let steps = match (arguments.steps, arguments.epochs) {
+        (Some(steps), _) => steps,
+        (None, Some(epochs)) => {
+            let samples = samples.samples.len() as f64 * positive("--epochs", epochs)?;
+            (samples / arguments.batch as f64).ceil() as u64
+        }
+        (None, None) => 0,
+    };
+    if steps == 0 {
+        return Err(InputError::new("a run has at least one step"));
+    }
+    let lora = arguments.lora.map(|rank| LoraOptions {
+        rank,
+        alpha: arguments.lora_alpha.unwrap_or(2.0 * rank as f32),
+        ..LoraOptions::default()
+    });
+    let lr = arguments.lr.unwrap_or(if lora.is_some() { 2e-4 } else { 1e-4 });
+    Ok(SftSettings {
+        steps,
+        batch: arguments.batch,
+        tokens_at_once: arguments.tokens_at_once,
+        lr: positive("--lr", lr)?,
+        warmup: arguments.warmup.unwrap_or(steps.div_ceil(33)),
+        final_lr: arguments.final_lr,
+        weight_decay: arguments.weight_decay,
+        beta2: arguments.beta2,
+        clip: positive("--clip", arguments.clip)?,
+        context_loss: arguments.context_loss,
+        lora,
+        checkpointing: arguments.activation_checkpointing,
+        seed,
+        checkpoint_every: arguments.checkpoint_every,
+        keep: 2,
+        validate_every: arguments.validate_every,
+    })
+}
+
+/// The run folder, which refuses to continue a run of other settings, data or weights.
+fn folder(
+    arguments: &SftArguments,
+    settings: &SftSettings,
+    samples: &Samples,
+    validation: Option<&Samples>,
+    weights: &astra_model::Weights,
+    context: &Context,
+) -> anyhow::Result<RunFolder> {
+    let settings = json!({
+        "sft": settings,
+        "model": weights.id(),
+        "samples": samples.id,
+        "validation": validation.map(|samples| &samples.id),
+        "template": arguments.template,
+        // The order of additions depends on them, and with it the last bits of the weights.
+        "threads": context.settings.threads,
+    });
+    let run = RunSettings {
+        command: "train sft".to_owned(),
+        settings,
+        seed: context.settings.seed,
+        revision: crate::embedded::revision(),
+    };
+    Ok(RunFolder::at(&arguments.out, &run)?)
+}
+
+fn report_samples(samples: &Samples, folder: &RunFolder, context: &Context) -> anyhow::Result<()> {
+    let printer = context.printer;
+    let (count, tokens, learned) = (samples.samples.len(), samples.tokens(), samples.learned_tokens());
+    printer.say(format!(
+        "{count} samples, {tokens} tokens, {learned} of them written by the assistant ({:.0} a sample)",
+        tokens as f64 / count as f64
+    ));
+    let mut file = RecordWriter::create(&folder.join("skipped.jsonl"))?;
+    for skipped in &samples.skipped {
+        file.write(skipped)?;
+    }
+    file.finish()?;
+    if !samples.skipped.is_empty() {
+        let path = folder.join("skipped.jsonl");
+        printer.warn(format!("{} traces are left out; `{}` names them", samples.skipped.len(), path.display()));
+        for one in samples.skipped.iter().take(NAMED) {
+            printer.say(format!("  {}: {} ({} tokens)", one.place, one.why, one.tokens));
+        }
+    }
+    Ok(())
+}
+
+/// The progress line; where nobody watches a terminal, a line now and then.
+struct Screen {
+    printer: Printer,
+    bar: ProgressBar,
+    every: u64,
+}
+
+impl Screen {
+    fn new(printer: Printer, steps: u64) -> Self {
+        let bar = printer.progress(usize::try_from(steps).unwrap_or(usize::MAX), "training");
+        Self { printer, bar, every: (steps / 20).max(1) }
+    }
+
+    fn end(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+impl Watch for Screen {
+    fn began(&mut self, done: u64, steps: u64) {
+        if done > 0 {
+            self.printer.say(format!("continuing after step {done} of {steps}"));
+        }
+        self.bar.set_position(done);
+        self.bar.reset_eta();
+    }
+
+    fn stepped(&mut self, metrics: &StepMetrics) {
+        let validation = metrics.validation_loss.map_or_else(String::new, |loss| format!("  validation {loss:.4}"));
+        let line = format!(
+            "loss {:.4}  lr {:.2e}  norm {:.2}  {:.0} tokens/s{validation}",
+            metrics.loss, metrics.lr, metrics.grad_norm, metrics.tokens_per_second
+        );
+        self.bar.set_position(metrics.step);
+        self.bar.set_message(line.clone());
+        let due = metrics.step.is_multiple_of(self.every) || metrics.validation_loss.is_some();
+        if self.bar.is_hidden() && due {
+            self.printer.say(format!("step {}  {line}", metrics.step));
+        }
+    }
+}
+
+/// The loss of the first and the last tenth of the steps, with intervals, and how fast it went.
+fn summarise(history: &[StepMetrics], samples: &Samples, model: &Path, context: &Context) -> anyhow::Result<()> {
+    let tenth = history.len().div_ceil(10);
+    let interval = |steps: &[StepMetrics]| -> anyhow::Result<Option<Estimate>> {
+        let losses: Vec<f64> = steps.iter().map(|step| step.loss).collect();
+        Ok(bootstrap_mean(&losses, Bootstrap::default())?)
+    };
+    let first = interval(&history[..tenth])?;
+    let last = interval(&history[history.len() - tenth..])?;
+    let tokens: usize = history.iter().map(|step| step.tokens).sum();
+    let seconds: f64 = history.iter().map(|step| step.tokens as f64 / step.tokens_per_second.max(1e-9)).sum();
+    let printer = context.printer;
+    if printer.json {
+        return printer.json(&json!({
+            "steps": history.len(), "samples": samples.samples.len(), "skipped": samples.skipped.len(),
+            "tokens": tokens, "tokens_per_second": tokens as f64 / seconds.max(1e-9),
+            "first_loss": first, "last_loss": last,
+            "validation_loss": history.iter().rev().find_map(|step| step.validation_loss), "model": model,
+        }));
+    }
+    let shown = |estimate: Option<Estimate>| match estimate {
+        Some(Estimate { mean, low, high, .. }) => format!("{mean:.4} [{low:.4}, {high:.4}]"),
+        None => "–".to_owned(),
+    };
+    printer.say(format!(
+        "loss {} over the first {tenth} steps, {} over the last; {:.0} tokens/s",
+        shown(first),
+        shown(last),
+        tokens as f64 / seconds.max(1e-9)
+    ));
+    printer.data(format!("model: {}", model.display()))
+}

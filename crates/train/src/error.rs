@@ -1,0 +1,96 @@
+//! Everything that can end a training run before its last step.
+
+use astra_model::ModelError;
+use astra_store::StoreError;
+use std::io;
+use std::path::PathBuf;
+
+/// Why a run cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum TrainError {
+    /// The system refused a file operation.
+    #[error("could not {action} `{path}`: {source}", path = path.display())]
+    Io {
+        /// What was tried, as a verb.
+        action: &'static str,
+        /// On which path.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A folder without traces.
+    #[error("`{path}` holds no .jsonl or .parquet file", path = path.display())]
+    NoData {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// Not a Parquet file, or a broken one.
+    #[error("{path}: {message}", path = path.display())]
+    Parquet {
+        /// The file.
+        path: PathBuf,
+        /// What the reader said.
+        message: String,
+    },
+    /// A row is no conversation.
+    #[error("{place}: {message}")]
+    Row {
+        /// `FILE:LINE`.
+        place: String,
+        /// What is wrong, with the field.
+        message: String,
+    },
+    /// No sample is left to learn from.
+    #[error("none of the {read} traces can be learned from: {why}")]
+    NothingToLearn {
+        /// How many were read.
+        read: usize,
+        /// The most common reason.
+        why: String,
+    },
+    /// The loss is no number any more.
+    #[error("step {step}: the loss is {loss} and the gradient norm {grad_norm}; the run has diverged")]
+    Diverged {
+        /// The step.
+        step: u64,
+        /// Its loss.
+        loss: f64,
+        /// Its gradient norm.
+        grad_norm: f64,
+    },
+    /// A checkpoint does not fit this run.
+    #[error("{path}: {message}", path = path.display())]
+    Checkpoint {
+        /// Its folder.
+        path: PathBuf,
+        /// What is wrong.
+        message: String,
+    },
+    /// The model.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// The disk.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl TrainError {
+    /// What a person can do about it.
+    pub fn hints(&self) -> Vec<String> {
+        match self {
+            Self::Io { .. } | Self::Parquet { .. } | Self::Model(_) => Vec::new(),
+            Self::NoData { .. } => vec!["`astra arenas solve --policy expert --sft FILE` writes traces".to_owned()],
+            Self::Row { .. } => {
+                vec!["a row holds `messages` and `tools` in the OpenAI format; see docs/traces.md".to_owned()]
+            }
+            Self::NothingToLearn { .. } => {
+                vec!["`--max-tokens` is the longest sample; the model's own limit is in its config.json".to_owned()]
+            }
+            Self::Diverged { .. } => {
+                vec!["lower `--lr` or `--clip`; the last checkpoint is kept and `--resume` starts there".to_owned()]
+            }
+            Self::Checkpoint { .. } => vec!["delete this folder to resume from the one before it".to_owned()],
+            Self::Store(error) => error.hints(),
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! Rows of traces as JSON objects, from JSON Lines or Parquet, each with its place.
+//!
+//! Parquet columns may be nested (lists of structs, as Hugging Face data sets have them) or hold JSON texts; both end
+//! as the same object. Knows nothing of messages.
+
+use crate::TrainError;
+use astra_store::read_records;
+use parquet::file::reader::{FileReader as _, SerializedFileReader};
+use parquet::record::{Field, Row};
+use serde_json::{Map, Value as Json};
+use std::path::{Path, PathBuf};
+
+/// One row.
+#[derive(Clone, Debug)]
+pub(crate) struct TraceRow {
+    /// `FILE:LINE`, or `FILE: row N`.
+    pub(crate) place: String,
+    /// Its columns.
+    pub(crate) fields: Map<String, Json>,
+}
+
+/// The files that a path means: itself, or the `part-*.jsonl`, `*.jsonl` or `*.parquet` of a folder, sorted.
+pub(crate) fn files(path: &Path) -> Result<Vec<PathBuf>, TrainError> {
+    if !path.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let io = |source| TrainError::Io { action: "list", path: path.to_owned(), source };
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(path).map_err(io)? {
+        let file = entry.map_err(io)?.path();
+        let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        // Beside a data set's parts stand its rejected and failed records; they are no traces.
+        let is_data = is_parquet(&file) || (name.ends_with(".jsonl") && !["rejected.jsonl", "failed.jsonl"].contains(&&*name));
+        if is_data {
+            files.push(file);
+        }
+    }
+    files.sort();
+    if files.is_empty() {
+        return Err(TrainError::NoData { path: path.to_owned() });
+    }
+    Ok(files)
+}
+
+fn is_parquet(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "parquet")
+}
+
+/// Reads a file, row by row.
+pub(crate) fn read(path: &Path, heard: &mut dyn FnMut(TraceRow) -> Result<(), TrainError>) -> Result<(), TrainError> {
+    if is_parquet(path) {
+        return read_parquet(path, heard);
+    }
+    for record in read_records(path, astra_store::parse_json::<Map<String, Json>>)? {
+        let record = record?;
+        heard(TraceRow { place: format!("{}:{}", path.display(), record.line), fields: record.value })?;
+    }
+    Ok(())
+}
+
+fn read_parquet(path: &Path, heard: &mut dyn FnMut(TraceRow) -> Result<(), TrainError>) -> Result<(), TrainError> {
+    let malformed = |error: parquet::errors::ParquetError| TrainError::Parquet {
+        path: path.to_owned(),
+        message: error.to_string().trim_start_matches("Parquet error: ").to_owned(),
+    };
+    let file = std::fs::File::open(path)
+        .map_err(|source| TrainError::Io { action: "open", path: path.to_owned(), source })?;
+    let reader = SerializedFileReader::new(file).map_err(malformed)?;
+    for (at, row) in reader.get_row_iter(None).map_err(malformed)?.enumerate() {
+        let place = format!("{}: row {}", path.display(), at + 1);
+        heard(TraceRow { place, fields: object(&row.map_err(malformed)?) })?;
+    }
+    Ok(())
+}
+
+fn object(row: &Row) -> Map<String, Json> {
+    // A struct column holds a key for every field that any row has; what is null here was not there.
+    row.get_column_iter()
+        .filter(|(_, field)| !matches!(field, Field::Null))
+        .map(|(name, field)| (name.clone(), json(field)))
+        .collect()
+}
+
+fn json(field: &Field) -> Json {
+    match field {
+        Field::Null => Json::Null,
+        Field::Bool(value) => Json::from(*value),
+        Field::Byte(value) => Json::from(*value),
+        Field::Short(value) => Json::from(*value),
+        Field::Int(value) => Json::from(*value),
+        Field::Long(value) => Json::from(*value),
+        Field::UByte(value) => Json::from(*value),
+        Field::UShort(value) => Json::from(*value),
+        Field::UInt(value) => Json::from(*value),
+        Field::ULong(value) => Json::from(*value),
+        Field::Float(value) => Json::from(f64::from(*value)),
+        Field::Double(value) => Json::from(*value),
+        Field::Str(text) => Json::from(text.clone()),
+        Field::Bytes(bytes) => Json::from(String::from_utf8_lossy(bytes.data()).into_owned()),
+        Field::Group(row) => Json::Object(object(row)),
+        Field::ListInternal(list) => list.elements().iter().map(json).collect(),
+        Field::MapInternal(map) => map
+            .entries()
+            .iter()
+            .map(|(key, value)| (key.to_string().trim_matches('"').to_owned(), json(value)))
+            .collect::<Map<_, _>>()
+            .into(),
+        Field::Float16(_)
+        | Field::Decimal(_)
+        | Field::Date(_)
+        | Field::TimeMillis(_)
+        | Field::TimeMicros(_)
+        | Field::TimestampMillis(_)
+        | Field::TimestampMicros(_) => Json::from(field.to_string()),
+    }
+}

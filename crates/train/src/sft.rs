@@ -1,0 +1,268 @@
+//! Supervised fine-tuning: the loop.
+//!
+//! Full conversations, loss on what the assistant wrote (DESIGN section 10 and the paper's recipe), the mean taken over
+//! the learned tokens of a whole step, so that cutting a step into pieces changes nothing but the memory. Linear
+//! warm-up, then cosine. Samples stand side by side without padding and do not see each other.
+//!
+//! Does not choose hyper-parameters, and does not know how its words reach a person: that is [`Watch`].
+
+use crate::checkpoint::{Checkpoints, Progress};
+use crate::metrics::{self, MetricsFile, StepMetrics, io};
+use crate::order::{Order, pieces};
+use crate::samples::{Sample, Samples};
+use crate::TrainError;
+use astra_model::{AdamW, Batch, CrossEntropy, LearnOptions, Learner, LoraOptions, Schedule, Weights};
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+/// Everything that shapes a run besides model and data.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SftSettings {
+    /// Optimiser steps.
+    pub steps: u64,
+    /// Samples a step.
+    pub batch: usize,
+    /// Tokens that go through the model at once; bounds the memory.
+    pub tokens_at_once: usize,
+    /// Highest learning rate.
+    pub lr: f64,
+    /// Steps of linear warm-up.
+    pub warmup: u64,
+    /// Learning rate at the end, as a share of the highest.
+    pub final_lr: f64,
+    /// Decoupled weight decay, on matrices only.
+    pub weight_decay: f64,
+    /// AdamW's second-moment decay.
+    pub beta2: f64,
+    /// Largest global norm of the gradient.
+    pub clip: f64,
+    /// Weight of the loss on tokens that the assistant did not write; 0 learns from the assistant only.
+    pub context_loss: f32,
+    /// Low-rank adapters instead of all weights.
+    pub lora: Option<LoraOptions>,
+    /// Recompute activations instead of keeping them.
+    pub checkpointing: bool,
+    /// Seed of the order of samples and of fresh adapters.
+    pub seed: u64,
+    /// Steps between checkpoints.
+    pub checkpoint_every: u64,
+    /// Checkpoints that are kept.
+    pub keep: usize,
+    /// Steps between measurements on the validation traces.
+    pub validate_every: u64,
+}
+
+impl Default for SftSettings {
+    fn default() -> Self {
+        Self {
+            steps: 1000,
+            batch: 16,
+            tokens_at_once: 8192,
+            lr: 1e-3,
+            warmup: 50,
+            final_lr: 0.1,
+            weight_decay: 0.01,
+            beta2: 0.999,
+            clip: 1.0,
+            context_loss: 0.0,
+            lora: None,
+            checkpointing: false,
+            seed: 0,
+            checkpoint_every: 100,
+            keep: 2,
+            validate_every: 100,
+        }
+    }
+}
+
+/// Hears how a run goes.
+pub trait Watch {
+    /// The run begins, or continues after `done` steps.
+    fn began(&mut self, done: u64, steps: u64);
+    /// A step was made.
+    fn stepped(&mut self, metrics: &StepMetrics);
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// All steps were made.
+    Complete,
+    /// It was asked to stop; the checkpoint holds everything.
+    Stopped,
+}
+
+/// A run.
+pub struct Sft<'a> {
+    settings: &'a SftSettings,
+    samples: &'a Samples,
+    validation: Option<&'a Samples>,
+    learner: Learner,
+    checkpoints: Checkpoints,
+    metrics: MetricsFile,
+    progress: Progress,
+    order: Order,
+}
+
+impl std::fmt::Debug for Sft<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sft").field("progress", &self.progress).finish_non_exhaustive()
+    }
+}
+
+impl<'a> Sft<'a> {
+    /// Prepares a run in `folder`, from its newest checkpoint where it has one.
+    pub fn open(
+        weights: Weights,
+        samples: &'a Samples,
+        validation: Option<&'a Samples>,
+        settings: &'a SftSettings,
+        threads: usize,
+        folder: &Path,
+    ) -> Result<Self, TrainError> {
+        std::fs::create_dir_all(folder).map_err(io("create", folder))?;
+        let options = LearnOptions {
+            threads,
+            checkpointing: settings.checkpointing,
+            lora: settings.lora.clone(),
+            seed: settings.seed,
+        };
+        let mut learner = Learner::new(weights, options)?;
+        let checkpoints = Checkpoints::under(folder, settings.keep);
+        let progress = checkpoints.restore(&mut learner)?;
+        let metrics = MetricsFile::open(&folder.join("metrics.jsonl"), progress.step)?;
+        let order = Order::new(samples.samples.len(), settings.batch, settings.seed);
+        Ok(Self { settings, samples, validation, learner, checkpoints, metrics, progress, order })
+    }
+
+    /// Learns until all steps are made or `stop` is raised, and leaves a checkpoint either way.
+    pub fn run(&mut self, stop: &AtomicBool, watch: &mut dyn Watch) -> Result<Ended, TrainError> {
+        let steps = self.settings.steps;
+        watch.began(self.progress.step, steps);
+        let mut saved = self.progress.step;
+        while self.progress.step < steps && !stop.load(Ordering::Relaxed) {
+            let metrics = self.step()?;
+            self.metrics.write(&metrics)?;
+            watch.stepped(&metrics);
+            if self.progress.step.is_multiple_of(self.settings.checkpoint_every.max(1)) {
+                self.checkpoints.save(self.progress, &self.learner)?;
+                saved = self.progress.step;
+            }
+        }
+        if saved != self.progress.step {
+            self.checkpoints.save(self.progress, &self.learner)?;
+        }
+        Ok(if self.progress.step < steps { Ended::Stopped } else { Ended::Complete })
+    }
+
+    /// The learner, for its weights.
+    pub fn learner(&self) -> &Learner {
+        &self.learner
+    }
+
+    /// Removes the checkpoints, once the weights are stored elsewhere.
+    pub fn clear_checkpoints(&self) -> Result<(), TrainError> {
+        self.checkpoints.clear()
+    }
+
+    /// All metrics of the run, those before a resumption too.
+    pub fn history(folder: &Path) -> Result<Vec<StepMetrics>, TrainError> {
+        metrics::read(&folder.join("metrics.jsonl"))
+    }
+
+    fn step(&mut self) -> Result<StepMetrics, TrainError> {
+        let started = Instant::now();
+        let step = self.progress.step + 1;
+        let samples: Vec<&Sample> =
+            self.order.step(self.progress.step).into_iter().map(|at| &self.samples.samples[at]).collect();
+        let (loss, weight, tokens, learned_tokens) = self.pass(&samples, Pass::Learn)?;
+        let mean = loss / weight;
+        let schedule = Schedule {
+            warmup: self.settings.warmup,
+            total: self.settings.steps,
+            peak: self.settings.lr,
+            floor: self.settings.lr * self.settings.final_lr,
+        };
+        let lr = schedule.at(self.progress.step);
+        let adam = AdamW { weight_decay: self.settings.weight_decay, beta2: self.settings.beta2, ..AdamW::default() };
+        let grad_norm = self.learner.step(lr, &adam, Some(self.settings.clip), 1.0 / weight).grad_norm;
+        if !mean.is_finite() || !grad_norm.is_finite() {
+            return Err(TrainError::Diverged { step, loss: mean, grad_norm });
+        }
+        self.progress.step = step;
+        self.progress.tokens += tokens as u64;
+        self.progress.learned_tokens += learned_tokens as u64;
+        let tokens_per_second = tokens as f64 / started.elapsed().as_secs_f64().max(1e-9);
+        let measured = step.is_multiple_of(self.settings.validate_every.max(1)) || step == self.settings.steps;
+        let validation_loss = match self.validation {
+            Some(validation) if measured => Some(self.validate(validation)?),
+            Some(_) | None => None,
+        };
+        Ok(StepMetrics {
+            step,
+            epoch: self.order.epochs(step),
+            loss: mean,
+            lr,
+            grad_norm,
+            tokens,
+            learned_tokens,
+            tokens_per_second,
+            validation_loss,
+        })
+    }
+
+    fn validate(&mut self, validation: &Samples) -> Result<f64, TrainError> {
+        let samples: Vec<&Sample> = validation.samples.iter().collect();
+        let (loss, weight, _, _) = self.pass(&samples, Pass::Measure)?;
+        Ok(loss / weight)
+    }
+
+    /// Sums of loss and of the tokens' weights, tokens read and tokens learned from.
+    fn pass(&mut self, samples: &[&Sample], pass: Pass) -> Result<(f64, f64, usize, usize), TrainError> {
+        let context = match pass {
+            Pass::Learn => self.settings.context_loss,
+            Pass::Measure => 0.0,
+        };
+        let lengths: Vec<usize> = samples.iter().map(|sample| sample.ids.len()).collect();
+        let (mut loss, mut weight, mut tokens, mut learned) = (0.0, 0.0, 0, 0);
+        for piece in pieces(&lengths, self.settings.tokens_at_once) {
+            let (batch, weights) = side_by_side(&samples[piece], context);
+            weight += weights.iter().map(|weight| f64::from(*weight)).sum::<f64>();
+            tokens += batch.ids.len();
+            let entropy = CrossEntropy { weights: &weights };
+            let output = match pass {
+                Pass::Learn => self.learner.forward_backward(&batch, &entropy)?,
+                Pass::Measure => self.learner.forward(&batch, &entropy)?,
+            };
+            loss += output.loss;
+        }
+        learned += samples.iter().map(|sample| sample.learned_tokens()).sum::<usize>();
+        Ok((loss, weight, tokens, learned))
+    }
+}
+
+/// Whether gradients are wanted.
+#[derive(Clone, Copy, Debug)]
+enum Pass {
+    Learn,
+    Measure,
+}
+
+/// Samples as one batch, with the weight of each token's loss. A sequence's first token has no prediction.
+fn side_by_side(samples: &[&Sample], context: f32) -> (Batch, Vec<f32>) {
+    let mut batch = Batch { ids: Vec::new(), sequences: Vec::new() };
+    let mut weights = Vec::new();
+    for sample in samples {
+        let start = batch.ids.len();
+        batch.ids.extend(&sample.ids);
+        weights.extend(sample.learned.iter().map(|learned| if *learned { 1.0 } else { context }));
+        if let Some(first) = weights.get_mut(start) {
+            *first = 0.0;
+        }
+        batch.sequences.push(start..batch.ids.len());
+    }
+    (batch, weights)
+}
