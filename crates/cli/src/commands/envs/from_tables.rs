@@ -51,7 +51,7 @@ struct Mix {
     /// Longest chain of dependent calls
     #[arg(long, value_name = "N", default_value_t = 6)]
     max_hops: usize,
-    /// Topologies, evenly; one named twice comes twice as often. Default: all, multi-hop twice
+    /// Topologies, evenly; one named twice comes twice as often. Default: all that `--max-hops` allows, multi-hop twice
     #[arg(long = "topology", value_name = "NAME", value_delimiter = ',', value_parser = topologies())]
     topologies: Vec<Topology>,
     /// Languages to ask in, of those that the tables have words for. Default: both
@@ -90,6 +90,7 @@ impl Mix {
             return Err(InputError::new(message).hint("give a range such as `--min-hops 2 --max-hops 4`"));
         }
         let default = GenerateOptions::default();
+        let topologies = self.topologies(&default.topologies)?;
         let languages: Vec<Language> = self
             .languages
             .iter()
@@ -102,15 +103,37 @@ impl Mix {
             seed,
             min_hops: self.min_hops.max(1),
             max_hops: self.max_hops,
-            topologies: if self.topologies.is_empty() {
-                default.topologies.clone()
-            } else {
-                self.topologies.clone()
-            },
+            topologies,
             languages: if languages.is_empty() { default.languages.clone() } else { languages },
             unanswerable: usize::from(self.unanswerable),
             stateful: usize::from(self.stateful),
         })
+    }
+
+    /// The topologies that were named, or of the default ones those that the longest chain allows.
+    fn topologies(&self, default: &[Topology]) -> Result<Vec<Topology>, InputError> {
+        let fits = |topology: &Topology| !is_chained(*topology) || self.max_hops >= SHORTEST_CHAIN;
+        if let Some(chained) = self.topologies.iter().find(|topology| !fits(topology)) {
+            let message = format!(
+                "`--topology {chained}` needs chains of {SHORTEST_CHAIN} hops, and `--max-hops` is {}",
+                self.max_hops
+            );
+            return Err(InputError::new(message)
+                .hint(format!("give `--max-hops {SHORTEST_CHAIN}` or more"))
+                .hint("or name only `single_hop` and `parallel_single_hop`"));
+        }
+        let wanted = if self.topologies.is_empty() { default } else { &self.topologies };
+        Ok(wanted.iter().copied().filter(fits).collect())
+    }
+}
+
+/// Calls of the shortest chain of which each needs a result of the one before.
+const SHORTEST_CHAIN: usize = 2;
+
+fn is_chained(topology: Topology) -> bool {
+    match topology {
+        Topology::MultiHop | Topology::ParallelMultiHop => true,
+        Topology::SingleHop | Topology::ParallelSingleHop => false,
     }
 }
 
@@ -253,4 +276,39 @@ pub(crate) fn publish(
         funnel.write(order.out)?;
     }
     Ok((funnel, summary.ended))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Command {
+        #[command(flatten)]
+        mix: Mix,
+    }
+
+    fn options(arguments: &[&str]) -> Result<GenerateOptions, InputError> {
+        let arguments = std::iter::once(&"x").chain(arguments);
+        Command::try_parse_from(arguments).unwrap().mix.options(1)
+    }
+
+    #[test]
+    fn without_hops_there_are_no_chains() {
+        let topologies = |arguments: &[&str]| options(arguments).unwrap().topologies;
+        assert_eq!(topologies(&["--max-hops", "1"]), [Topology::SingleHop, Topology::ParallelSingleHop]);
+        assert_eq!(topologies(&["--max-hops", "2"]), GenerateOptions::default().topologies);
+        assert_eq!(topologies(&["--max-hops", "1", "--topology", "single_hop"]), [Topology::SingleHop]);
+    }
+
+    #[test]
+    fn a_chain_that_was_named_needs_hops() {
+        let refused =
+            options(&["--max-hops", "1", "--topology", "single_hop,parallel_multi_hop"]).unwrap_err();
+        assert_eq!(
+            refused.to_string(),
+            "`--topology parallel_multi_hop` needs chains of 2 hops, and `--max-hops` is 1"
+        );
+    }
 }
