@@ -17,6 +17,7 @@ use astra_store::{Ended, Existing, StageOptions};
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use serde_json::json;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Arguments of `from-tables`.
@@ -244,6 +245,31 @@ fn table_folders(dir: &Path) -> anyhow::Result<Vec<PathBuf>> {
     Ok(if TableGroup::is_in(dir) || inner.is_empty() { vec![dir.to_owned()] } else { inner })
 }
 
+/// A generator for each group that can be asked about as wanted; an error where none can.
+fn generators<'a>(order: &Order<'a>, printer: Printer) -> anyhow::Result<Vec<Generator<'a>>> {
+    if let [only] = order.tables.groups.as_slice() {
+        return Ok(vec![Generator::new(only, order.draw.clone())?]);
+    }
+    let mut generators = Vec::new();
+    let mut refused = Vec::new();
+    for group in &order.tables.groups {
+        match Generator::new(group, order.draw.clone()) {
+            Ok(generator) => generators.push(generator),
+            Err(error) => refused.push(error),
+        }
+    }
+    let reasons: Vec<String> = refused.iter().map(ToString::to_string).collect();
+    if generators.is_empty() {
+        let hints: BTreeSet<String> = refused.iter().flat_map(astra_environments::Error::hints).collect();
+        let error = InputError::new(format!("no group of tables is left: {}", reasons.join("; ")));
+        return Err(hints.into_iter().fold(error, InputError::hint).into());
+    }
+    for reason in reasons {
+        printer.warn(format!("{reason}; nothing is drawn from them"));
+    }
+    Ok(generators)
+}
+
 /// Draws, gates and writes until enough are accepted.
 pub(crate) fn publish(
     order: &Order<'_>,
@@ -251,12 +277,7 @@ pub(crate) fn publish(
     interrupt: &Interrupt,
     context: &Context,
 ) -> anyhow::Result<(Funnel, Ended)> {
-    let generators = order
-        .tables
-        .groups
-        .iter()
-        .map(|group| Generator::new(group, order.draw.clone()))
-        .collect::<Result<Vec<_>, _>>()?;
+    let generators = generators(order, context.printer)?;
     let stage_options = StageOptions {
         concurrency: context.settings.threads,
         existing: order.existing,
