@@ -229,6 +229,16 @@ pub enum Error {
     /// What was drawn cannot be written, or an earlier run is in the way.
     #[error(transparent)]
     Store(#[from] astra_store::StoreError),
+    /// The tables have words in other languages only.
+    #[error("the tables of `{group}` have words in `{speaks}` only, and `{wanted}` is wanted")]
+    OtherLanguage {
+        /// Name of the group.
+        group: String,
+        /// Codes of its languages.
+        speaks: String,
+        /// Codes of the languages that were asked for.
+        wanted: String,
+    },
     /// Nothing can be asked about these tables.
     #[error("nothing can be asked about the tables of `{group}`: {}", reasons.join("; "))]
     NothingToAsk {
@@ -279,6 +289,9 @@ impl Error {
             }
             Self::Cyclic { .. } => {
                 "mend the row, or say in tables.toml that the column refers to nothing with `references = \"\"`"
+            }
+            Self::OtherLanguage { .. } => {
+                "ask in a language that the tables have, or add one to `languages` in tables.toml, with its words"
             }
             Self::NothingToAsk { .. } => {
                 "a table needs a column of distinct names for its rows, and another column to ask for or a table that refers to it"

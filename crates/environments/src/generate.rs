@@ -26,7 +26,7 @@ pub struct GenerateOptions {
     pub seed: u64,
     /// Shortest chain of dependent calls, for topologies that have chains.
     pub min_hops: usize,
-    /// Longest chain of dependent calls.
+    /// Longest chain of dependent calls; topologies that have chains have at least 2.
     pub max_hops: usize,
     /// Topologies to draw from; one named twice is drawn twice as often.
     pub topologies: Vec<Topology>,
@@ -88,16 +88,18 @@ pub struct Generator<'a> {
 impl<'a> Generator<'a> {
     /// Draws a few questions to see that there are any; an error says, table by table, why there is none.
     pub fn new(group: &'a TableGroup, options: GenerateOptions) -> Result<Self, Error> {
-        let speaks = group.languages.iter().any(|language| options.languages.contains(language));
+        if !group.languages.iter().any(|language| options.languages.contains(language)) {
+            let codes = |languages: &[Language]| {
+                languages.iter().map(|one| one.code()).collect::<Vec<_>>().join(", ")
+            };
+            let (speaks, wanted) = (codes(&group.languages), codes(&options.languages));
+            return Err(Error::OtherLanguage { group: group.name.clone(), speaks, wanted });
+        }
         let nameable = group.tables.iter().any(|table| table.nameable.len() >= 4);
         let generator = Self { group, options, ledger: Mutex::default() };
         let asks = |index| generator.entry(index).chosen.is_ok();
-        if !speaks || !nameable || generator.options.topologies.is_empty() || !(0..TRIAL).any(asks) {
-            let mut reasons = reasons(group);
-            if !speaks {
-                reasons.push("the tables have no words in the wanted languages".into());
-            }
-            return Err(Error::NothingToAsk { group: group.name.clone(), reasons });
+        if !nameable || generator.options.topologies.is_empty() || !(0..TRIAL).any(asks) {
+            return Err(Error::NothingToAsk { group: group.name.clone(), reasons: reasons(group) });
         }
         Ok(generator)
     }

@@ -39,4 +39,18 @@ pub enum ModelError {
         /// What is wrong.
         what: String,
     },
+    /// A batch is not what a batch is.
+    #[error("batch: {what}")]
+    Batch {
+        /// What is wrong, with the place.
+        what: String,
+    },
+    /// Threads could not be started.
+    #[error("{count} threads (0: one for each core): {why}")]
+    Threads {
+        /// How many were asked for.
+        count: usize,
+        /// The system's words.
+        why: String,
+    },
 }

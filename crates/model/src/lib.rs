@@ -11,8 +11,15 @@
 
 mod config;
 mod error;
+mod learn;
+mod lora;
+mod ops;
+mod optim;
 mod weights;
 
 pub use config::{Config, Rope, RopeScaling};
 pub use error::ModelError;
+pub use learn::{Batch, CrossEntropy, LearnOptions, Learner, LearnerState, LossOutput, TokenLoss};
+pub use lora::{Lora, LoraOptions, LoraTarget};
+pub use optim::{AdamW, Schedule, StepStats};
 pub use weights::{LayerRanges, Layout, Tensor, Weights};

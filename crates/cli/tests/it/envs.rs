@@ -87,6 +87,38 @@ fn tables_that_do_not_exist_name_the_shipped_ones() {
 }
 
 #[test]
+fn groups_that_do_not_speak_the_wanted_language_are_named_and_left_out() {
+    let world = World::new().unwrap();
+    let rows: String =
+        ('A'..='Z').zip(1..).map(|(name, at)| format!("{at},{name}ville,{}\n", at * 137)).collect();
+    let towns = format!("id,name,population\n{rows}");
+    for folder in ["towns", "both/towns", "deaf/here", "deaf/there"] {
+        std::fs::create_dir_all(world.path(folder)).unwrap();
+        world.write(&format!("{folder}/towns.csv"), &towns).unwrap();
+    }
+    std::fs::create_dir(world.path("both/calendar")).unwrap();
+    let shipped = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tables/chinese_calendar");
+    for entry in std::fs::read_dir(shipped).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        world.write(&format!("both/calendar/{name}"), &std::fs::read_to_string(&path).unwrap()).unwrap();
+    }
+    let run = |tables: &str, out: &str, code: i32| {
+        let arguments = ["envs", "from-tables", tables, "--language", "zh", "--count", "2", "--out", out];
+        world.run(&arguments).unwrap().expect_code(code).unwrap().stderr
+    };
+    let only = "the tables of `towns` have words in `en` only, and `zh` is wanted";
+    let said = run("both", "left", 0);
+    assert!(said.contains(&format!("warning: {only}; nothing is drawn from them")), "{said}");
+    assert_eq!(world.read("left/part-00000.jsonl").unwrap().lines().count(), 2);
+    let said = run("towns", "none", 1);
+    assert!(said.contains(&format!("error: {only}\nhint: ask in a language")), "{said}");
+    let said = run("deaf", "none", 1);
+    assert!(said.contains("error: no group of tables is left: the tables of `here`"), "{said}");
+    assert_eq!(said.matches("hint: ").count(), 1, "{said}");
+}
+
+#[test]
 fn quickstart_writes_a_summary_and_a_report_that_stands_alone() {
     let world = World::new().unwrap();
     let arguments = ["quickstart", "--out", "run", "--count", "8"];

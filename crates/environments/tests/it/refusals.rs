@@ -1,6 +1,7 @@
 //! Bad input is refused with file, line and column, and a hint that says what to do.
 
-use astra_environments::{Error, TableGroup};
+use super::shipped;
+use astra_environments::{Error, GenerateOptions, Generator, Language, TableGroup};
 use rusqlite::Connection;
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -249,5 +250,16 @@ fn json_that_is_none() {
     insta::assert_snapshot!(refusal(&[("t.json", b"[]")]).unwrap(), @r"
     DIR/t.json: the table has no rows
     hint: give the table column names and at least one row, or remove the file
+    ");
+}
+
+#[test]
+fn a_language_that_the_tables_do_not_have() {
+    let group = TableGroup::read(&shipped("chinese_calendar")).unwrap();
+    let options = GenerateOptions { languages: vec![Language::English], ..GenerateOptions::default() };
+    let error = Generator::new(&group, options).unwrap_err();
+    insta::assert_snapshot!(said(&error, Path::new("none")), @r"
+    the tables of `chinese_calendar` have words in `zh` only, and `en` is wanted
+    hint: ask in a language that the tables have, or add one to `languages` in tables.toml, with its words
     ");
 }

@@ -311,12 +311,8 @@ fn brief(text: &str) -> String {
 
 /// Says which information cannot be had, in the user's words and without anything that was withheld.
 pub(super) fn refusal(spec: &ArenaSpec, voice: Voice) -> String {
-    let missing = match spec.provenance.extra.get("missing").and_then(Json::as_str) {
-        Some(missing) => missing.to_owned(),
-        None => asked(&spec.prompt),
-    };
     // It is said inside quotation marks.
-    let missing = missing.replace('“', "‘").replace('”', "’");
+    let missing = asked(&spec.prompt).replace('“', "‘").replace('”', "’");
     let said = voice.say(Slot::Refuse, 0, &[("q", missing.trim())]);
     let known = mentions(&spec.prompt_text());
     let gives_away =

@@ -1,7 +1,8 @@
 //! Values as people write them: dates, numbers, lists and records in the reader's language.
 
 use astra_protocol::Value;
-use astra_protocol::value::{date, text};
+use astra_protocol::value::text;
+use jiff::civil::Date;
 use serde_json::{Number, Value as Json};
 
 /// The languages that the expert writes. Others get English.
@@ -19,21 +20,6 @@ impl Language {
 
 /// Items of a list or fields of a record that are worth reading out.
 const READ_OUT: usize = 6;
-
-const MONTHS: [&str; 12] = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-];
 
 /// A typed value for the final answer.
 pub(super) fn value(value: &Value, language: Language) -> String {
@@ -145,17 +131,12 @@ fn quantity(number: &str, unit: Option<&str>, language: Language) -> String {
 
 /// A calendar day as people write it; a date with a time stays as it is.
 fn day(iso: &str, language: Language) -> String {
-    let parts: Option<Vec<u32>> = iso.splitn(3, '-').map(|part| part.parse().ok()).collect();
-    match (parts.as_deref(), language) {
-        (Some(&[year, month @ 1..=12, day]), Language::English) if date::parse(iso).is_some() => {
-            format!("{day} {} {year}", MONTHS[month as usize - 1])
-        }
-        (Some(&[year, month, day]), Language::Chinese) if date::parse(iso).is_some() => {
-            // Spaces, for the same reason as in `truth`.
-            format!(" {year}年{month}月{day}日 ")
-        }
-        (Some(_) | None, _) => iso.to_owned(),
-    }
+    let format = match language {
+        Language::English => "%-d %B %Y",
+        Language::Chinese => "%Y年%-m月%-d日",
+    };
+    // Not `parse`, which takes a date with a time and drops the time.
+    Date::strptime("%Y-%m-%d", iso).map_or_else(|_| iso.to_owned(), |day| day.strftime(format).to_string())
 }
 
 #[cfg(test)]
@@ -182,7 +163,9 @@ mod tests {
         assert_eq!(en(json!({"type": "record", "fields": fields})), "check in: 15:30; tax: 3");
         let zh = |value| said(value, Language::Chinese);
         assert_eq!(zh(json!({"type": "number", "value": 44.1, "unit": "小时"})), "44.1小时");
-        assert_eq!(zh(json!({"type": "date", "value": "2024-11-03"})).trim(), "2024年11月3日");
+        assert_eq!(zh(json!({"type": "date", "value": "2024-11-03"})), "2024年11月3日");
+        let moment = json!({"type": "date", "value": "2024-11-03T09:30"});
+        assert_eq!((en(moment.clone()), zh(moment)), ("2024-11-03T09:30".into(), "2024-11-03T09:30".into()));
         assert_eq!(zh(json!({"type": "record", "fields": fields})), "check in：15:30；tax：3");
     }
 

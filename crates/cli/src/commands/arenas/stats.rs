@@ -5,15 +5,15 @@
 
 use crate::Context;
 use crate::failure::ExitStatus;
-use crate::repeats::Repeats;
+use crate::repeats::{NearRepeats, Repeats};
 use crate::source::{name_of, place_of};
 use crate::table::Table;
-use astra_eval::{masked_prompt, recorded_shape, shape, source};
+use astra_eval::recorded_shape;
 use astra_protocol::value::text::is_cjk;
 use astra_protocol::{ArenaSpec, ContentId, GoalKind, IsolationClass, Reference};
 use astra_store::read_arenas;
 use clap::Args;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::{Value as Json, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -61,12 +61,21 @@ struct Statistics {
     estimated_prompt_tokens: Spread,
     /// Estimated from characters, not counted by a tokenizer.
     estimated_tool_document_tokens: Spread,
-    /// Arenas whose prompt, with names masked, an earlier arena of their source has.
-    near_repeats_by_prompt: Repeats,
-    /// Arenas whose shape an earlier arena of their source has.
-    near_repeats_by_shape: Repeats,
+    /// As `near_repeats_by_prompt` and `near_repeats_by_shape`, flat as all the other numbers.
+    #[serde(flatten, serialize_with = "flat")]
+    near_repeats: NearRepeats,
     /// Arenas whose shape the generator recorded; the shapes of the others are read off.
     shapes_recorded: usize,
+}
+
+fn flat<S: Serializer>(repeats: &NearRepeats, serializer: S) -> Result<S::Ok, S::Error> {
+    #[derive(Serialize)]
+    struct Flat<'a> {
+        near_repeats_by_prompt: &'a Repeats,
+        near_repeats_by_shape: &'a Repeats,
+    }
+    let NearRepeats { prompt, shape, .. } = repeats;
+    Flat { near_repeats_by_prompt: prompt, near_repeats_by_shape: shape }.serialize(serializer)
 }
 
 /// How a number is spread over arenas.
@@ -189,8 +198,7 @@ impl Statistics {
                 + estimated_tokens(doc.parameters.get())
         });
         self.estimated_tool_document_tokens.all.push(documents.sum());
-        self.near_repeats_by_prompt.add(source(spec), &masked_prompt(spec));
-        self.near_repeats_by_shape.add(source(spec), &shape(spec));
+        self.near_repeats.add(spec);
         self.shapes_recorded += usize::from(recorded_shape(spec).is_some());
     }
 
@@ -198,9 +206,6 @@ impl Statistics {
         self.tools_per_arena.settle();
         self.estimated_prompt_tokens.settle();
         self.estimated_tool_document_tokens.settle();
-        for repeats in [&mut self.near_repeats_by_prompt, &mut self.near_repeats_by_shape] {
-            repeats.among(self.arenas);
-        }
     }
 }
 

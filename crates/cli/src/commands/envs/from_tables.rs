@@ -17,6 +17,7 @@ use astra_store::{Ended, Existing, StageOptions};
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use serde_json::json;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Arguments of `from-tables`.
@@ -51,7 +52,7 @@ struct Mix {
     /// Longest chain of dependent calls
     #[arg(long, value_name = "N", default_value_t = 6)]
     max_hops: usize,
-    /// Topologies, evenly; one named twice comes twice as often. Default: all, multi-hop twice
+    /// Topologies, evenly; one named twice comes twice as often. Default: all that `--max-hops` allows, multi-hop twice
     #[arg(long = "topology", value_name = "NAME", value_delimiter = ',', value_parser = topologies())]
     topologies: Vec<Topology>,
     /// Languages to ask in, of those that the tables have words for. Default: both
@@ -90,6 +91,7 @@ impl Mix {
             return Err(InputError::new(message).hint("give a range such as `--min-hops 2 --max-hops 4`"));
         }
         let default = GenerateOptions::default();
+        let topologies = self.topologies(&default.topologies)?;
         let languages: Vec<Language> = self
             .languages
             .iter()
@@ -102,15 +104,37 @@ impl Mix {
             seed,
             min_hops: self.min_hops.max(1),
             max_hops: self.max_hops,
-            topologies: if self.topologies.is_empty() {
-                default.topologies.clone()
-            } else {
-                self.topologies.clone()
-            },
+            topologies,
             languages: if languages.is_empty() { default.languages.clone() } else { languages },
             unanswerable: usize::from(self.unanswerable),
             stateful: usize::from(self.stateful),
         })
+    }
+
+    /// The topologies that were named, or of the default ones those that the longest chain allows.
+    fn topologies(&self, default: &[Topology]) -> Result<Vec<Topology>, InputError> {
+        let fits = |topology: &Topology| !is_chained(*topology) || self.max_hops >= SHORTEST_CHAIN;
+        if let Some(chained) = self.topologies.iter().find(|topology| !fits(topology)) {
+            let message = format!(
+                "`--topology {chained}` needs chains of {SHORTEST_CHAIN} hops, and `--max-hops` is {}",
+                self.max_hops
+            );
+            return Err(InputError::new(message)
+                .hint(format!("give `--max-hops {SHORTEST_CHAIN}` or more"))
+                .hint("or name only `single_hop` and `parallel_single_hop`"));
+        }
+        let wanted = if self.topologies.is_empty() { default } else { &self.topologies };
+        Ok(wanted.iter().copied().filter(fits).collect())
+    }
+}
+
+/// Calls of the shortest chain of which each needs a result of the one before.
+const SHORTEST_CHAIN: usize = 2;
+
+fn is_chained(topology: Topology) -> bool {
+    match topology {
+        Topology::MultiHop | Topology::ParallelMultiHop => true,
+        Topology::SingleHop | Topology::ParallelSingleHop => false,
     }
 }
 
@@ -221,6 +245,31 @@ fn table_folders(dir: &Path) -> anyhow::Result<Vec<PathBuf>> {
     Ok(if TableGroup::is_in(dir) || inner.is_empty() { vec![dir.to_owned()] } else { inner })
 }
 
+/// A generator for each group that can be asked about as wanted; an error where none can.
+fn generators<'a>(order: &Order<'a>, printer: Printer) -> anyhow::Result<Vec<Generator<'a>>> {
+    if let [only] = order.tables.groups.as_slice() {
+        return Ok(vec![Generator::new(only, order.draw.clone())?]);
+    }
+    let mut generators = Vec::new();
+    let mut refused = Vec::new();
+    for group in &order.tables.groups {
+        match Generator::new(group, order.draw.clone()) {
+            Ok(generator) => generators.push(generator),
+            Err(error) => refused.push(error),
+        }
+    }
+    let reasons: Vec<String> = refused.iter().map(ToString::to_string).collect();
+    if generators.is_empty() {
+        let hints: BTreeSet<String> = refused.iter().flat_map(astra_environments::Error::hints).collect();
+        let error = InputError::new(format!("no group of tables is left: {}", reasons.join("; ")));
+        return Err(hints.into_iter().fold(error, InputError::hint).into());
+    }
+    for reason in reasons {
+        printer.warn(format!("{reason}; nothing is drawn from them"));
+    }
+    Ok(generators)
+}
+
 /// Draws, gates and writes until enough are accepted.
 pub(crate) fn publish(
     order: &Order<'_>,
@@ -228,12 +277,7 @@ pub(crate) fn publish(
     interrupt: &Interrupt,
     context: &Context,
 ) -> anyhow::Result<(Funnel, Ended)> {
-    let generators = order
-        .tables
-        .groups
-        .iter()
-        .map(|group| Generator::new(group, order.draw.clone()))
-        .collect::<Result<Vec<_>, _>>()?;
+    let generators = generators(order, context.printer)?;
     let stage_options = StageOptions {
         concurrency: context.settings.threads,
         existing: order.existing,
@@ -253,4 +297,39 @@ pub(crate) fn publish(
         funnel.write(order.out)?;
     }
     Ok((funnel, summary.ended))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Command {
+        #[command(flatten)]
+        mix: Mix,
+    }
+
+    fn options(arguments: &[&str]) -> Result<GenerateOptions, InputError> {
+        let arguments = std::iter::once(&"x").chain(arguments);
+        Command::try_parse_from(arguments).unwrap().mix.options(1)
+    }
+
+    #[test]
+    fn without_hops_there_are_no_chains() {
+        let topologies = |arguments: &[&str]| options(arguments).unwrap().topologies;
+        assert_eq!(topologies(&["--max-hops", "1"]), [Topology::SingleHop, Topology::ParallelSingleHop]);
+        assert_eq!(topologies(&["--max-hops", "2"]), GenerateOptions::default().topologies);
+        assert_eq!(topologies(&["--max-hops", "1", "--topology", "single_hop"]), [Topology::SingleHop]);
+    }
+
+    #[test]
+    fn a_chain_that_was_named_needs_hops() {
+        let refused =
+            options(&["--max-hops", "1", "--topology", "single_hop,parallel_multi_hop"]).unwrap_err();
+        assert_eq!(
+            refused.to_string(),
+            "`--topology parallel_multi_hop` needs chains of 2 hops, and `--max-hops` is 1"
+        );
+    }
 }

@@ -43,20 +43,6 @@ const IRREGULAR: &[(&str, &str)] = &[
     ("person", "people"),
     ("child", "children"),
 ];
-const MONTHS: &[&str] = &[
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-];
 const ORDINALS: &[&str] =
     &["", "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth"];
 
@@ -251,10 +237,7 @@ pub(super) fn amount(cell: &Cell, unit: Option<&str>) -> String {
 /// A date as it is written in full, or as in the data where it is none.
 pub(super) fn date(text: &str, written: bool) -> String {
     match text.parse::<jiff::civil::Date>() {
-        Ok(day) if written => {
-            let month = usize::try_from(day.month() - 1).ok().and_then(|at| MONTHS.get(at)).copied();
-            format!("{} {} {}", day.day(), month.unwrap_or_default(), day.year())
-        }
+        Ok(day) if written => day.strftime("%-d %B %Y").to_string(),
         Ok(_) | Err(_) => text.to_owned(),
     }
 }

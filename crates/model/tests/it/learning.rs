@@ -1,0 +1,226 @@
+//! What must hold of a learner whatever the numbers are: packing, accumulation, checkpointing, adapters, resuming.
+
+use crate::gradients::{error, references};
+use astra_model::{
+    AdamW, Batch, CrossEntropy, LearnOptions, Learner, LearnerState, LoraOptions, LoraTarget, ModelError,
+    TokenLoss,
+};
+
+fn plain() -> LearnOptions {
+    LearnOptions { threads: 1, ..LearnOptions::default() }
+}
+
+#[test]
+fn a_packed_batch_gives_the_log_probabilities_and_gradients_of_its_sequences_alone() {
+    for reference in references().unwrap() {
+        let loss = CrossEntropy { weights: &reference.counts };
+        let mut packed = Learner::new(reference.weights.clone(), plain()).unwrap();
+        let output = packed.forward_backward(&reference.batch, &loss).unwrap();
+        let mut apart = Learner::new(reference.weights.clone(), plain()).unwrap();
+        let mut total = 0.0;
+        for sequence in &reference.batch.sequences {
+            let batch = Batch::of([&reference.batch.ids[sequence.clone()]]);
+            let loss = CrossEntropy { weights: &reference.counts[sequence.clone()] };
+            let alone = apart.forward_backward(&batch, &loss).unwrap();
+            total += alone.loss;
+            for (x, y) in alone.logprobs.iter().zip(&output.logprobs[sequence.clone()]) {
+                assert!((x - y).abs() < 1e-5, "{x} {y}");
+            }
+        }
+        assert!((total - output.loss).abs() < 1e-6 * total);
+        // The second pass of `apart` added to the first: accumulation is the larger batch.
+        assert!(error(apart.gradients(), packed.gradients()) < 5e-6, "{}", reference.name);
+    }
+}
+
+#[test]
+fn tokens_without_weight_have_no_part_in_loss_and_gradient() {
+    let reference = references().unwrap().remove(0);
+    let mut learner = Learner::new(reference.weights, plain()).unwrap();
+    let output = learner.forward_backward(&reference.batch, &CrossEntropy { weights: &[] }).unwrap();
+    assert_eq!((output.loss, output.targets), (0.0, 0));
+    assert!(learner.gradients().iter().all(|g| *g == 0.0));
+    let output = learner.forward(&reference.batch, &CrossEntropy { weights: &reference.counts }).unwrap();
+    for sequence in &reference.batch.sequences {
+        for at in sequence.clone() {
+            let counts = at > sequence.start && reference.counts[at] != 0.0;
+            assert_eq!(output.logprobs[at] < 0.0, counts, "{at}");
+            assert_eq!(output.entropy[at] > 0.0, counts, "{at}");
+        }
+    }
+}
+
+#[test]
+fn checkpointing_and_threads_change_no_bit() {
+    for reference in references().unwrap() {
+        let loss = CrossEntropy { weights: &reference.counts };
+        let run = |options: LearnOptions| {
+            let mut learner = Learner::new(reference.weights.clone(), options).unwrap();
+            for _ in 0..2 {
+                learner.forward_backward(&reference.batch, &loss).unwrap();
+                learner.step(0.01, &AdamW::default(), Some(1.0), 0.5);
+            }
+            learner.forward_backward(&reference.batch, &loss).unwrap();
+            (learner.weights().data().to_vec(), learner.gradients().to_vec())
+        };
+        let expected = run(plain());
+        assert!(expected == run(LearnOptions { checkpointing: true, ..plain() }), "{}", reference.name);
+        assert!(expected == run(LearnOptions { threads: 3, ..plain() }), "{}", reference.name);
+    }
+}
+
+#[test]
+fn adapters_give_what_merged_weights_give_and_their_gradients_follow_by_the_chain_rule() {
+    for (targets, checkpointing) in
+        [(LoraTarget::ALL.to_vec(), false), (vec![LoraTarget::Key, LoraTarget::Up, LoraTarget::Down], true)]
+    {
+        for reference in references().unwrap() {
+            let loss = CrossEntropy { weights: &reference.counts };
+            let lora = LoraOptions { rank: 3, alpha: 4.5, targets: targets.clone(), seed: 1 };
+            let options = LearnOptions { lora: Some(lora), checkpointing, ..plain() };
+            let mut learner = Learner::new(reference.weights.clone(), options).unwrap();
+            assert_eq!(learner.merged().data(), reference.weights.data(), "fresh adapters change nothing");
+            let mut adapters = learner.lora().unwrap().data().to_vec();
+            adapters.iter_mut().enumerate().for_each(|(at, x)| *x += ((at * 37 % 101) as f32 - 50.0) / 400.0);
+            let tensors = vec![("adamw.first", &[][..]), ("adamw.second", &[][..]), ("lora", &adapters[..])];
+            learner.restore(&LearnerState { steps: 0, tensors }).unwrap();
+
+            let mut merged = Learner::new(learner.merged(), plain()).unwrap();
+            let (with, without) = (learner.logits(&reference.batch), merged.logits(&reference.batch));
+            assert!(error(&with.unwrap(), &without.unwrap()) < 1e-5);
+            learner.forward_backward(&reference.batch, &loss).unwrap();
+            merged.forward_backward(&reference.batch, &loss).unwrap();
+            assert_eq!(learner.gradients().len(), adapters.len());
+
+            let lora = learner.lora().unwrap();
+            for b in lora.tensors().iter().filter(|tensor| tensor.name.ends_with("lora_B.weight")) {
+                let find = |name: String| lora.tensors().iter().find(|tensor| tensor.name == name).unwrap();
+                let a = find(b.name.replace("lora_B", "lora_A"));
+                let of = merged.weights().layout().tensor(&b.name.replace("lora_B.", "")).unwrap();
+                let d = &merged.gradients()[of.range.clone()];
+                let (outputs, inputs, rank) = (of.shape[0], of.shape[1], 3);
+                let (a_data, b_data) = (&adapters[a.range.clone()], &adapters[b.range.clone()]);
+                // W + s B A: dB = s dW Aᵀ, dA = s Bᵀ dW.
+                let mut expected_b = vec![0.0f32; outputs * rank];
+                let mut expected_a = vec![0.0f32; rank * inputs];
+                for (output, input, k) in (0..outputs)
+                    .flat_map(|o| (0..inputs).map(move |i| (o, i)))
+                    .flat_map(|(o, i)| (0..rank).map(move |k| (o, i, k)))
+                {
+                    expected_b[output * rank + k] +=
+                        1.5 * d[output * inputs + input] * a_data[k * inputs + input];
+                    expected_a[k * inputs + input] +=
+                        1.5 * d[output * inputs + input] * b_data[output * rank + k];
+                }
+                for (tensor, expected) in [(a, expected_a), (b, expected_b)] {
+                    let difference = error(&learner.gradients()[tensor.range.clone()], &expected);
+                    assert!(difference < 2e-5, "{} {}: {difference}", reference.name, tensor.name);
+                }
+            }
+            let before = reference.weights.data();
+            learner.step(0.1, &AdamW::default(), None, 1.0);
+            assert_eq!(learner.weights().data(), before, "frozen weights changed");
+            assert_ne!(learner.lora().unwrap().data(), adapters);
+        }
+    }
+}
+
+#[test]
+fn a_restored_learner_goes_on_with_the_same_bits() {
+    for lora in [None, Some(LoraOptions { rank: 2, ..LoraOptions::default() })] {
+        let reference = references().unwrap().remove(2);
+        let loss = CrossEntropy { weights: &reference.counts };
+        let options = || LearnOptions { lora: lora.clone(), ..plain() };
+        let mut learner = Learner::new(reference.weights.clone(), options()).unwrap();
+        let step = |learner: &mut Learner| {
+            let output = learner.forward_backward(&reference.batch, &loss).unwrap();
+            learner.step(0.02, &AdamW::default(), Some(1.0), 1.0);
+            output.loss
+        };
+        step(&mut learner);
+        step(&mut learner);
+        let mut resumed = Learner::new(learner.weights().clone(), options()).unwrap();
+        resumed.restore(&learner.state()).unwrap();
+        assert_eq!(resumed.state(), learner.state());
+        let (a, b) = ([step(&mut learner), step(&mut learner)], [step(&mut resumed), step(&mut resumed)]);
+        assert_eq!(a, b);
+        assert_eq!(learner.merged().data(), resumed.merged().data());
+        assert!(a[1] < a[0], "a step downhill raised the loss: {a:?}");
+
+        let short = LearnerState { steps: 1, tensors: vec![("adamw.first", &[1.0])] };
+        assert!(
+            matches!(resumed.restore(&short), Err(ModelError::Tensor { name, .. }) if name == "adamw.first")
+        );
+    }
+}
+
+#[test]
+fn a_batch_of_another_size_reuses_the_workspace_without_a_trace() {
+    let reference = references().unwrap().remove(3);
+    let loss = CrossEntropy { weights: &reference.counts };
+    let mut fresh = Learner::new(reference.weights.clone(), plain()).unwrap();
+    let expected = fresh.forward_backward(&reference.batch, &loss).unwrap();
+    let mut used = Learner::new(reference.weights.clone(), plain()).unwrap();
+    let long: Vec<u32> = (0..90).map(|at| at * 7 % 29).collect();
+    let ones = vec![1.0; 90];
+    used.forward_backward(&Batch::of([&long]), &CrossEntropy { weights: &ones }).unwrap();
+    // A rate of 0 only clears the gradients.
+    used.step(0.0, &AdamW::default(), None, 1.0);
+    assert_eq!(used.weights().data(), reference.weights.data());
+    assert_eq!(used.forward_backward(&reference.batch, &loss).unwrap(), expected);
+    assert_eq!(used.gradients(), fresh.gradients());
+}
+
+#[test]
+fn batches_that_are_none_are_refused() {
+    let reference = references().unwrap().remove(0);
+    let mut learner = Learner::new(reference.weights, plain()).unwrap();
+    let loss = CrossEntropy { weights: &[] };
+    #[expect(clippy::single_range_in_vec_init, reason = "sequences are ranges")]
+    for (ids, sequences) in [
+        (vec![1, 2], vec![0..1]),
+        (vec![1, 2], vec![1..2]),
+        (vec![1, 2], vec![0..1, 0..2]),
+        (vec![1, 29], vec![0..2]),
+        (vec![], vec![]),
+        (vec![], vec![0..0]),
+    ] {
+        let refused = learner.forward_backward(&Batch { ids, sequences }, &loss);
+        assert!(matches!(refused, Err(ModelError::Batch { .. })));
+    }
+}
+
+#[test]
+fn a_loss_of_ones_own_gets_log_probabilities_and_gives_derivatives() {
+    /// Squared log-probability of every second token: its derivative is not a constant.
+    struct Squared;
+    impl TokenLoss for Squared {
+        fn at(&self, _: usize, logprob: f32) -> (f64, f32) {
+            (f64::from(logprob).powi(2), 2.0 * logprob)
+        }
+        fn counts(&self, at: usize) -> bool {
+            at.is_multiple_of(2)
+        }
+    }
+    let reference = references().unwrap().remove(0);
+    let mut learner = Learner::new(reference.weights.clone(), plain()).unwrap();
+    let output = learner.forward_backward(&reference.batch, &Squared).unwrap();
+    let squares: f64 = output.logprobs.iter().map(|logprob| f64::from(*logprob).powi(2)).sum();
+    assert!((output.loss - squares).abs() < 1e-6 * squares);
+    // A step along the gradient changes the loss by what the gradient says.
+    let gradients = learner.gradients().to_vec();
+    let steepness: f64 = gradients.iter().map(|g| f64::from(*g).powi(2)).sum();
+    let mut values = [1.0f64, -1.0].map(|sign| {
+        let step = (sign * 1e-2 / steepness.sqrt()) as f32;
+        let mut weights = reference.weights.clone();
+        weights.data_mut().iter_mut().zip(&gradients).for_each(|(w, g)| *w += step * g);
+        Learner::new(weights, plain()).unwrap().forward(&reference.batch, &Squared).unwrap().loss
+    });
+    values[0] = (values[0] - values[1]) / 2e-2;
+    assert!(
+        (values[0] - steepness.sqrt()).abs() < 1e-2 * steepness.sqrt(),
+        "{} {}",
+        values[0],
+        steepness.sqrt()
+    );
+}

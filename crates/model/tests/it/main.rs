@@ -1,0 +1,4 @@
+//! Integration tests of crate `model`.
+
+mod gradients;
+mod learning;
