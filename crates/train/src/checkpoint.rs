@@ -6,7 +6,7 @@
 
 use crate::TrainError;
 use crate::metrics::io;
-use astra_model::{Learner, LearnerState};
+use astra_model::{Learner, LearnerState, Weights, read_tensors, write_tensors};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -22,6 +22,45 @@ pub(crate) struct Progress {
     pub(crate) tokens: u64,
     /// Tokens learned from.
     pub(crate) learned_tokens: u64,
+}
+
+/// Name of the trained weights in the file; adapters are part of the learner's state.
+const WEIGHTS: &str = "weights";
+
+/// A checkpoint that was read.
+pub(crate) struct Restored {
+    pub(crate) progress: Progress,
+    path: PathBuf,
+    steps: u64,
+    tensors: Vec<(String, Vec<f32>)>,
+}
+
+impl Restored {
+    /// Puts the weights back, where they were trained.
+    pub(crate) fn weights(&self, weights: &mut Weights) -> Result<(), TrainError> {
+        let Some((_, stored)) = self.tensors.iter().find(|(name, _)| name == WEIGHTS) else { return Ok(()) };
+        let all = weights.data_mut();
+        if stored.len() != all.len() {
+            let message = format!("{} weights, the model has {}", stored.len(), all.len());
+            return Err(TrainError::Checkpoint { path: self.path.clone(), message });
+        }
+        all.copy_from_slice(stored);
+        Ok(())
+    }
+
+    /// Puts moments and adapters back.
+    pub(crate) fn learner(&self, learner: &mut Learner) -> Result<(), TrainError> {
+        let names: Vec<&'static str> = learner.state().tensors.iter().map(|(name, _)| *name).collect();
+        let find = |name: &&'static str| {
+            let found = self.tensors.iter().find(|(stored, _)| stored == name);
+            found.map(|(_, numbers)| (*name, &numbers[..]))
+        };
+        let state = LearnerState { steps: self.steps, tensors: names.iter().filter_map(find).collect() };
+        learner.restore(&state).map_err(|error| TrainError::Checkpoint {
+            path: self.path.clone(),
+            message: error.to_string(),
+        })
+    }
 }
 
 /// The checkpoints of a run.
@@ -43,7 +82,12 @@ impl Checkpoints {
         let temporary = self.folder.join(format!("writing-{:08}", progress.step));
         remove(&temporary)?;
         std::fs::create_dir_all(&temporary).map_err(io("create", &temporary))?;
-        learner.state().write(&temporary.join("state.safetensors"))?;
+        let state = learner.state();
+        let mut tensors = state.tensors;
+        if learner.lora().is_none() {
+            tensors.push((WEIGHTS, learner.weights().data()));
+        }
+        write_tensors(&temporary.join("state.safetensors"), &tensors)?;
         let text = serde_json::to_vec_pretty(&progress)
             .map_err(|error| io("write", &temporary)(std::io::Error::other(error)))?;
         std::fs::write(temporary.join("progress.json"), text).map_err(io("write", &temporary))?;
@@ -56,18 +100,18 @@ impl Checkpoints {
         Ok(path)
     }
 
-    /// Brings the newest into the learner; nothing when there is none.
-    pub(crate) fn restore(&self, learner: &mut Learner) -> Result<Progress, TrainError> {
-        let Some((step, path)) = self.all()?.pop() else { return Ok(Progress::default()) };
+    /// Reads the newest; nothing when there is none.
+    pub(crate) fn newest(&self) -> Result<Option<Restored>, TrainError> {
+        let Some((step, path)) = self.all()?.pop() else { return Ok(None) };
         let wrong = |message: String| TrainError::Checkpoint { path: path.clone(), message };
         let text = std::fs::read_to_string(path.join("progress.json")).map_err(io("read", &path))?;
         let progress: Progress = serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
         if progress.step != step {
             return Err(wrong(format!("progress.json speaks of step {}", progress.step)));
         }
-        let state = LearnerState::read(&path.join("state.safetensors"))?;
-        learner.restore(&state).map_err(|error| wrong(error.to_string()))?;
-        Ok(progress)
+        let tensors =
+            read_tensors(&path.join("state.safetensors")).map_err(|error| wrong(error.to_string()))?;
+        Ok(Some(Restored { progress, steps: progress.step, tensors, path }))
     }
 
     /// Removes all of them.

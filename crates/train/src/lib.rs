@@ -17,4 +17,4 @@ mod sft;
 pub use error::TrainError;
 pub use metrics::StepMetrics;
 pub use samples::{Sample, Samples, Skipped};
-pub use sft::{Ended, Sft, SftSettings, Watch};
+pub use sft::{Ended, LoraSettings, Sft, SftSettings, Watch};

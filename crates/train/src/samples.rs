@@ -6,7 +6,7 @@
 
 use crate::rows::{self, TraceRow};
 use crate::TrainError;
-use astra_model::{Chat, Example};
+use astra_model::{Chat, Conversation, Example};
 use astra_protocol::ContentId;
 use rayon::prelude::*;
 use serde::Serialize;
@@ -119,7 +119,9 @@ impl Collected<'_> {
 fn example(chat: &Chat, row: TraceRow) -> Result<Example, TrainError> {
     let TraceRow { place, fields } = row;
     let wrong = |message: String| TrainError::Row { place: place.clone(), message };
-    let (tools, messages) = astra_model::conversation(&fields).map_err(|error| wrong(error.to_string()))?;
+    let record = serde_json::Value::Object(fields);
+    let Conversation { tools, messages } =
+        Conversation::from_openai(&record).map_err(|error| wrong(error.to_string()))?;
     chat.example(&tools, &messages).map_err(|error| wrong(error.to_string()))
 }
 

@@ -17,6 +17,16 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
+/// Low-rank adapters on every projection of the blocks.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LoraSettings {
+    /// Inner dimension.
+    pub rank: usize,
+    /// The adapters' product is multiplied by `alpha / rank`.
+    pub alpha: f64,
+}
+
 /// Everything that shapes a run besides model and data.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -42,7 +52,7 @@ pub struct SftSettings {
     /// Weight of the loss on tokens that the assistant did not write; 0 learns from the assistant only.
     pub context_loss: f32,
     /// Low-rank adapters instead of all weights.
-    pub lora: Option<LoraOptions>,
+    pub lora: Option<LoraSettings>,
     /// Recompute activations instead of keeping them.
     pub checkpointing: bool,
     /// Seed of the order of samples and of fresh adapters.
@@ -116,7 +126,7 @@ impl std::fmt::Debug for Sft<'_> {
 impl<'a> Sft<'a> {
     /// Prepares a run in `folder`, from its newest checkpoint where it has one.
     pub fn open(
-        weights: Weights,
+        mut weights: Weights,
         samples: &'a Samples,
         validation: Option<&'a Samples>,
         settings: &'a SftSettings,
@@ -124,15 +134,23 @@ impl<'a> Sft<'a> {
         folder: &Path,
     ) -> Result<Self, TrainError> {
         std::fs::create_dir_all(folder).map_err(io("create", folder))?;
-        let options = LearnOptions {
-            threads,
-            checkpointing: settings.checkpointing,
-            lora: settings.lora.clone(),
-            seed: settings.seed,
-        };
-        let mut learner = Learner::new(weights, options)?;
         let checkpoints = Checkpoints::under(folder, settings.keep);
-        let progress = checkpoints.restore(&mut learner)?;
+        let newest = checkpoints.newest()?;
+        if let Some(newest) = &newest {
+            newest.weights(&mut weights)?;
+        }
+        let lora = settings.lora.map(|LoraSettings { rank, alpha }| LoraOptions {
+            rank,
+            alpha,
+            seed: settings.seed,
+            ..LoraOptions::default()
+        });
+        let options = LearnOptions { threads, checkpointing: settings.checkpointing, lora };
+        let mut learner = Learner::new(weights, options)?;
+        if let Some(newest) = &newest {
+            newest.learner(&mut learner)?;
+        }
+        let progress = newest.map_or_else(Progress::default, |newest| newest.progress);
         let metrics = MetricsFile::open(&folder.join("metrics.jsonl"), progress.step)?;
         let order = Order::new(samples.samples.len(), settings.batch, settings.seed);
         Ok(Self { settings, samples, validation, learner, checkpoints, metrics, progress, order })
@@ -227,7 +245,7 @@ impl<'a> Sft<'a> {
             Pass::Measure => 0.0,
         };
         let lengths: Vec<usize> = samples.iter().map(|sample| sample.ids.len()).collect();
-        let (mut loss, mut weight, mut tokens, mut learned) = (0.0, 0.0, 0, 0);
+        let (mut loss, mut weight, mut tokens) = (0.0, 0.0, 0);
         for piece in pieces(&lengths, self.settings.tokens_at_once) {
             let (batch, weights) = side_by_side(&samples[piece], context);
             weight += weights.iter().map(|weight| f64::from(*weight)).sum::<f64>();
@@ -239,7 +257,7 @@ impl<'a> Sft<'a> {
             };
             loss += output.loss;
         }
-        learned += samples.iter().map(|sample| sample.learned_tokens()).sum::<usize>();
+        let learned = samples.iter().map(|sample| sample.learned_tokens()).sum::<usize>();
         Ok((loss, weight, tokens, learned))
     }
 }

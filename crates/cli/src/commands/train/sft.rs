@@ -9,9 +9,9 @@ use crate::interrupt::Interrupt;
 use crate::printer::Printer;
 use anyhow::Context as _;
 use astra_eval::{Bootstrap, Estimate, bootstrap_mean};
-use astra_model::{Chat, LoraOptions, TemplateChoice};
+use astra_model::{Chat, SaveOptions, TemplateChoice, Weights};
 use astra_store::{RecordWriter, RunFolder, RunSettings};
-use astra_train::{Ended, Samples, Sft, SftSettings, StepMetrics, Watch};
+use astra_train::{Ended, LoraSettings, Samples, Sft, SftSettings, StepMetrics, Watch};
 use clap::Args;
 use indicatif::ProgressBar;
 use serde_json::json;
@@ -74,7 +74,7 @@ pub(crate) struct SftArguments {
     lora: Option<usize>,
     /// Scale of the adapters [default: twice the rank]
     #[arg(long, value_name = "ALPHA", requires = "lora")]
-    lora_alpha: Option<f32>,
+    lora_alpha: Option<f64>,
     /// Recompute activations instead of keeping them: less memory, a third more time
     #[arg(long)]
     activation_checkpointing: bool,
@@ -96,7 +96,7 @@ pub(crate) struct SftArguments {
 pub(crate) fn run(arguments: &SftArguments, context: &Context) -> anyhow::Result<ExitStatus> {
     let interrupt = Interrupt::install()?;
     let chat = Chat::load_with(&arguments.model, template(&arguments.template))?;
-    let weights = astra_model::load(&arguments.model)?;
+    let weights = Weights::load(&arguments.model)?;
     let longest = weights.config().max_positions;
     let max_tokens = arguments.max_tokens.unwrap_or(longest);
     if max_tokens > longest {
@@ -121,10 +121,8 @@ pub(crate) fn run(arguments: &SftArguments, context: &Context) -> anyhow::Result
         return Ok(ExitStatus::Interrupted);
     }
     let model = folder.join("model");
-    astra_model::save(&sft.learner().merged(), &arguments.model, &model)?;
-    if settings.lora.is_some() {
-        sft.learner().state().write(&folder.join("adapters.safetensors"))?;
-    }
+    let options = SaveOptions { companions: Some(arguments.model.clone()), ..SaveOptions::default() };
+    sft.learner().merged().save(&model, &options)?;
     sft.clear_checkpoints()?;
     summarise(&Sft::history(folder.path())?, &samples, &model, context)?;
     Ok(ExitStatus::Done)
@@ -166,10 +164,9 @@ fn settings(arguments: &SftArguments, samples: &Samples, seed: u64) -> Result<Sf
     if steps == 0 {
         return Err(InputError::new("a run has at least one step"));
     }
-    let lora = arguments.lora.map(|rank| LoraOptions {
+    let lora = arguments.lora.map(|rank| LoraSettings {
         rank,
-        alpha: arguments.lora_alpha.unwrap_or(2.0 * rank as f32),
-        ..LoraOptions::default()
+        alpha: arguments.lora_alpha.unwrap_or(2.0 * rank as f64),
     });
     let lr = arguments.lr.unwrap_or(if lora.is_some() { 2e-4 } else { 1e-4 });
     Ok(SftSettings {
