@@ -11,8 +11,13 @@
 
 mod config;
 mod error;
+mod tokens;
 mod weights;
 
 pub use config::{Config, Rope, RopeScaling};
 pub use error::ModelError;
+pub use tokens::{
+    AssistantTurn, Chat, Conversation, Example, MALFORMED_CALL, Piece, Reasoning, TemplateChoice, TemplateKind, Tokenizer,
+    template_config,
+};
 pub use weights::{LayerRanges, Layout, Tensor, Weights};

@@ -1,0 +1,3 @@
+//! Models as their users see them: folders in, ids and numbers out.
+
+mod tokens;
