@@ -47,7 +47,8 @@ pub(crate) fn tokenizer_json(controls: &[&str]) -> Json {
     let merges: Vec<Json> = merges.iter().map(|(left, right)| json!(format!("{left} {right}"))).collect();
     json!({"version": "1.0", "truncation": null, "padding": null, "added_tokens": added, "normalizer": null,
         "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true},
-        "post_processor": null, "decoder": {"type": "ByteLevel"},
+        "post_processor": null,
+        "decoder": {"type": "ByteLevel", "add_prefix_space": true, "trim_offsets": true, "use_regex": true},
         "model": {"type": "BPE", "vocab": vocab, "merges": merges}})
 }
 
@@ -110,8 +111,8 @@ pub(crate) fn call() -> impl Strategy<Value = ToolCall> {
 
 /// An assistant turn whose text cannot be read as framing: no white space at its edges.
 pub(crate) fn turn() -> impl Strategy<Value = Message> {
-    let said = text().prop_map(|text| text.trim().to_owned());
-    (said.clone(), prop::option::of(said), prop::collection::vec(call(), 0..3)).prop_map(
+    let said = || text().prop_map(|text| text.trim().to_owned());
+    (said(), prop::option::of(said()), prop::collection::vec(call(), 0..3)).prop_map(
         |(content, reasoning, tool_calls)| Message::Assistant {
             content,
             reasoning: reasoning.filter(|reasoning| !reasoning.is_empty()),
