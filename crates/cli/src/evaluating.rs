@@ -31,7 +31,8 @@ const STAGE: &str = "eval arenas";
 pub(crate) struct Episodes {
     /// Finished and masked ones, in order of arenas and samples as they were first played.
     pub(crate) records: Vec<EpisodeRecord>,
-    /// Asked for and not played: the run was stopped, or the episode could not be opened.
+    /// Asked for and without a record: the run was stopped, the episode could not be opened, or (in a folder that is
+    /// only read) it is masked.
     pub(crate) not_played: usize,
 }
 
@@ -142,7 +143,7 @@ fn masked_outcome(episode: &EpisodeRecord) -> Outcome<Line> {
 }
 
 /// The episodes of a finished evaluation, with what it was run with.
-pub(crate) fn open(folder: &Path) -> anyhow::Result<(Stage, Vec<EpisodeRecord>)> {
+pub(crate) fn open(folder: &Path) -> anyhow::Result<(Stage, Episodes)> {
     let file = folder.join("manifest.json");
     if !file.is_file() {
         let error =
@@ -157,7 +158,8 @@ pub(crate) fn open(folder: &Path) -> anyhow::Result<(Stage, Vec<EpisodeRecord>)>
         let error = format!("`{}` is output of `{found}`, not of `{STAGE}`", folder.display());
         return Err(InputError::new(error).hint("name a folder that `astra eval arenas --out` wrote").into());
     }
-    Ok((manifest.stage, read(folder)?))
+    let not_played = usize::try_from(manifest.counts.failed)?;
+    Ok((manifest.stage, Episodes { records: read(folder)?, not_played }))
 }
 
 /// The measured episodes in a folder.

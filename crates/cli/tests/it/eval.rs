@@ -99,6 +99,9 @@ fn kept_evaluations_are_compared_later_and_only_under_equal_conditions() {
     keep("random", &[], "b").unwrap();
     keep("random", &["--seed", "9"], "c").unwrap();
     keep("oracle", &["--limit", "7"], "d").unwrap();
+    let explained = ["arenas", "explain", "buoy_reading", "--trace", "a/part-00000.jsonl", "--json"];
+    let explained = world.run(&explained).unwrap().expect_code(0).unwrap();
+    assert_eq!(explained.stdout.lines().count(), 1, "what was kept can be explained: {}", explained.stdout);
     let compared = world.run(&["eval", "compare", "a", "b", "--json"]).unwrap().expect_code(0).unwrap();
     let at_once = world
         .run(&eval(&["--policy", "oracle", "--against", "random", "--out", "both", "--json"]))

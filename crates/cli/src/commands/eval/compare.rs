@@ -2,7 +2,7 @@
 
 use super::report::{PolicyReport, Report};
 use crate::Context;
-use crate::evaluating::{self, Episodes};
+use crate::evaluating;
 use crate::failure::{ExitStatus, InputError};
 use astra_eval::{CompareError, compare};
 use astra_store::Stage;
@@ -33,19 +33,18 @@ pub(crate) fn run(arguments: &CompareArguments, context: &Context) -> anyhow::Re
     if stage.inputs != other_stage.inputs {
         context.printer.warn("the two played other sets of arenas; only what both played is compared");
     }
-    let comparison = compare(&first, &second).map_err(|error| match error {
+    let comparison = compare(&first.records, &second.records).map_err(|error| match error {
         CompareError::OtherSeed { .. } | CompareError::NothingInCommon => {
             InputError::new(error.to_string()).hint("play the same arenas with the same `--seed`").into()
         }
         CompareError::Statistics(error) => anyhow::Error::new(error),
     })?;
-    let whole = |records| Episodes { records, not_played: 0 };
     let (name, other) = (arguments.policy.display().to_string(), arguments.against.display().to_string());
     let report = Report {
         success,
         settings: stage.settings,
-        policy: PolicyReport::of(&name, &whole(first), success)?,
-        against: Some(PolicyReport::of(&other, &whole(second), success)?),
+        policy: PolicyReport::of(&name, &first, success)?,
+        against: Some(PolicyReport::of(&other, &second, success)?),
         comparison: Some(comparison),
     };
     report.print(context)?;
