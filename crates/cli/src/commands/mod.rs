@@ -3,11 +3,12 @@
 pub(crate) mod arenas;
 pub(crate) mod doctor;
 pub(crate) mod envs;
+pub(crate) mod eval;
 pub(crate) mod quickstart;
 pub(crate) mod report;
 
 use crate::Context;
-use crate::arguments::{ArenasCommand, Command, EnvsCommand};
+use crate::arguments::{ArenasCommand, Command, EnvsCommand, EvalCommand};
 use crate::failure::ExitStatus;
 
 /// Runs a command.
@@ -15,6 +16,8 @@ pub(crate) fn run(command: Command, context: &Context) -> anyhow::Result<ExitSta
     match command {
         Command::Envs(EnvsCommand::FromTables(arguments)) => envs::from_tables::run(&arguments, context),
         Command::Arenas(command) => run_arenas(command, context),
+        Command::Eval(EvalCommand::Arenas(arguments)) => eval::arenas::run(&arguments, context),
+        Command::Eval(EvalCommand::Compare(arguments)) => eval::compare::run(&arguments, context),
         Command::Report(arguments) => report::run(&arguments, context),
         Command::Quickstart(arguments) => quickstart::run(&arguments, context),
         Command::Doctor(arguments) => doctor::run(&arguments, context),
