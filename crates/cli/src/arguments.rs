@@ -2,7 +2,7 @@
 //!
 //! Each verb's own arguments stand beside its code in `commands`; only verbs that work are listed.
 
-use crate::commands::{arenas, doctor, envs, quickstart, report, train};
+use crate::commands::{arenas, doctor, envs, eval, quickstart, report, train};
 use crate::printer::Verbosity;
 use crate::settings::Layers;
 use clap::{Args, Parser, Subcommand};
@@ -71,6 +71,9 @@ pub(crate) enum Command {
     /// Train models
     #[command(subcommand)]
     Train(TrainCommand),
+    /// Measure policies, with intervals, and compare them
+    #[command(subcommand)]
+    Eval(EvalCommand),
     /// Render a run's report.html again from its summary.json
     Report(report::ReportArguments),
     /// From shipped tables to gated arenas, played by every policy, with a report
@@ -122,6 +125,15 @@ pub(crate) enum ArenasCommand {
     Bench(arenas::bench::BenchArguments),
 }
 
+/// Verbs of `eval`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum EvalCommand {
+    /// Measure a policy on held-out arenas, alone or against another
+    Arenas(eval::arenas::EvalArenasArguments),
+    /// Compare two finished evaluations of the same arenas
+    Compare(eval::compare::CompareArguments),
+}
+
 impl GlobalArguments {
     /// How much to say.
     pub(crate) fn verbosity(&self) -> Verbosity {
@@ -151,9 +163,12 @@ impl Arguments {
         if let Some(seed) = &global.seed {
             flags.push(("seed", seed.clone(), "--seed"));
         }
-        if let Some(Command::Arenas(ArenasCommand::Solve(solve))) = &self.command
-            && let Some(rate) = &solve.failure_rate
-        {
+        let board = match &self.command {
+            Some(Command::Arenas(ArenasCommand::Solve(solve))) => Some(&solve.board),
+            Some(Command::Eval(EvalCommand::Arenas(eval))) => Some(&eval.board),
+            Some(_) | None => None,
+        };
+        if let Some(rate) = board.and_then(|board| board.failure_rate.as_ref()) {
             flags.push(("episode.failure_rate", rate.clone(), "--failure-rate"));
         }
         Layers { flags, pairs: global.pairs.clone(), environment, file: global.config.clone(), folder }

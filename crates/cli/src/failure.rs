@@ -6,6 +6,7 @@
 use crate::settings::SettingsError;
 use astra_arena::ArenaError;
 use astra_arena::published::PublishedError;
+use astra_eval::PlayError;
 use astra_sandbox::SandboxError;
 use astra_store::StoreError;
 use astra_train::TrainError;
@@ -189,6 +190,22 @@ impl Hint for ArenaError {
     }
 }
 
+impl Hint for PlayError {
+    fn hints(&self) -> Vec<String> {
+        match self {
+            Self::Arena(error) => error.hints(),
+            Self::Player { .. } => Vec::new(),
+        }
+    }
+
+    fn status(&self) -> ExitStatus {
+        match self {
+            Self::Arena(error) => error.status(),
+            Self::Player { .. } => ExitStatus::InputFailed,
+        }
+    }
+}
+
 /// The error type of the chain that knows most, outermost first.
 fn known(error: &anyhow::Error) -> Option<&dyn Hint> {
     error.chain().find_map(|cause| {
@@ -197,6 +214,7 @@ fn known(error: &anyhow::Error) -> Option<&dyn Hint> {
             .or_else(|| cause.downcast_ref::<StoreError>().map(|known| known as &dyn Hint))
             .or_else(|| cause.downcast_ref::<SandboxError>().map(|known| known as &dyn Hint))
             .or_else(|| cause.downcast_ref::<ArenaError>().map(|known| known as &dyn Hint))
+            .or_else(|| cause.downcast_ref::<PlayError>().map(|known| known as &dyn Hint))
             .or_else(|| cause.downcast_ref::<PublishedError>().map(|known| known as &dyn Hint))
             .or_else(|| cause.downcast_ref::<astra_environments::Error>().map(|known| known as &dyn Hint))
             .or_else(|| cause.downcast_ref::<TrainError>().map(|known| known as &dyn Hint))

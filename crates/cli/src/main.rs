@@ -3,14 +3,17 @@
 //! `main` is: read arguments, resolve settings once, run one command, say how it ended.
 
 mod arguments;
+mod board;
 mod commands;
 mod embedded;
 mod engine;
 mod env;
+mod evaluating;
 mod failure;
 mod gating;
 mod interrupt;
 mod parallel;
+mod players;
 mod playing;
 mod printer;
 mod publish;

@@ -7,9 +7,7 @@ use crate::settings::Settings;
 use crate::table::Table;
 use astra_arena::distractors::{BandCounts, DistractorPool};
 use astra_arena::{Arena, EpisodeLimits, RewardVariant};
-use astra_eval::{
-    BuiltinPolicy, Company, Estimate, Played, SolveOptions, Summary, solve, summarise, summarise_by,
-};
+use astra_eval::{Company, Estimate, Played, Player, SolveOptions, Summary, solve, summarise, summarise_by};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -134,14 +132,38 @@ pub(crate) struct Stage<'a> {
 
 impl Stage<'_> {
     /// Plays one policy over arenas, with a progress line.
-    pub(crate) fn play(&self, arenas: &[Arc<Arena>], policy: BuiltinPolicy) -> anyhow::Result<Vec<Played>> {
-        let bar = self.printer.progress(arenas.len() * self.options.samples, policy.as_str());
+    pub(crate) fn play(&self, arenas: &[Arc<Arena>], player: &dyn Player) -> anyhow::Result<Vec<Played>> {
+        let bar = self.printer.progress(arenas.len() * self.options.samples, player.name().to_owned());
         let mut heard = |_: &Played| bar.inc(1);
         let company = Company { pool: self.pool, stop: self.interrupt.flag(), on_done: &mut heard };
-        let played = solve(&self.engine.runtime, arenas, policy, self.options, company);
+        let played = solve(&self.engine.runtime, arenas, player, self.options, company);
         bar.finish_and_clear();
         Ok(played?)
     }
+}
+
+/// Masked episodes above this share mean that something is wrong with the arenas or with us.
+const MASKED_SHARE: f64 = 0.02;
+
+/// Says how many episodes were masked, with an example.
+pub(crate) fn warn_of_masked(masked: usize, of: usize, example: Option<&str>, printer: Printer) {
+    if masked == 0 {
+        return;
+    }
+    let share = masked as f64 / of as f64;
+    let loud = if share > MASKED_SHARE { "; that is above 2 %: do not trust the means" } else { "" };
+    printer.warn(format!("{masked} of {of} episodes masked{loud}"));
+    if let Some(example) = example {
+        printer.warn(format!("for example {example}"));
+    }
+}
+
+/// What tables show for a number that was not measured.
+pub(crate) const ABSENT: &str = "–";
+
+/// A mean with its interval, as tables show it.
+pub(crate) fn with_interval(mean: f64, low: f64, high: f64, digits: usize) -> String {
+    format!("{mean:.digits$} [{low:.digits$}, {high:.digits$}]")
 }
 
 /// The headings of tables of numbers.
@@ -172,8 +194,8 @@ pub(crate) fn policy_table<'a>(policies: impl IntoIterator<Item = (&'a str, &'a 
 
 fn cells(numbers: &Numbers) -> Vec<String> {
     let shown = |name: &str, digits: usize| match numbers.intervals.get(name) {
-        Some(Measure { mean, low, high }) => format!("{mean:.digits$} [{low:.digits$}, {high:.digits$}]"),
-        None => "–".to_owned(),
+        Some(Measure { mean, low, high }) => with_interval(*mean, *low, *high, digits),
+        None => ABSENT.to_owned(),
     };
     vec![
         shown("f1", 3),

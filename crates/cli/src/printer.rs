@@ -6,6 +6,7 @@
 use crate::failure::OutputClosed;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use owo_colors::OwoColorize;
+use std::borrow::Cow;
 use std::io::{ErrorKind, IsTerminal, Write};
 
 /// How much to say on stderr.
@@ -94,7 +95,7 @@ impl Printer {
     }
 
     /// A progress line; hidden where nobody watches.
-    pub(crate) fn progress(self, total: usize, what: &'static str) -> ProgressBar {
+    pub(crate) fn progress(self, total: usize, what: impl Into<Cow<'static, str>>) -> ProgressBar {
         let bar = ProgressBar::with_draw_target(Some(total as u64), ProgressDrawTarget::hidden());
         if self.verbosity >= Verbosity::Normal && std::io::stderr().is_terminal() {
             bar.set_draw_target(ProgressDrawTarget::stderr_with_hz(8));

@@ -10,6 +10,7 @@ use astra_sandbox::DataFile;
 use astra_store::{FieldError, Outcome, Progress, Summary, Tally, parse_json, read_records};
 use indicatif::ProgressBar;
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -130,7 +131,7 @@ impl Bar {
     }
 
     /// For a map over inputs.
-    pub(crate) fn done(printer: Printer, what: &'static str) -> Self {
+    pub(crate) fn done(printer: Printer, what: impl Into<Cow<'static, str>>) -> Self {
         Self { bar: printer.progress(0, what), counts_accepted: false }
     }
 

@@ -1,6 +1,6 @@
 //! Playing a policy over arenas, and summing up what came of it.
 
-use crate::policies::{BuiltinPolicy, builtin};
+use crate::player::{PlayError, Player};
 use crate::statistics::{Bootstrap, Estimate, bootstrap_mean};
 use astra_agent::{EpisodePlan, run_episode};
 use astra_arena::distractors::{BandCounts, DistractorPool};
@@ -22,7 +22,7 @@ pub struct SolveOptions {
     pub seed: u64,
     /// Episodes an arena.
     pub samples: usize,
-    /// Episodes played at a time.
+    /// Episodes played at a time; a player may ask for more.
     pub threads: usize,
     /// Share of calls that fail by injection.
     pub failure_rate: f64,
@@ -93,27 +93,28 @@ pub struct Company<'a> {
     pub on_done: &'a mut dyn FnMut(&Played),
 }
 
-/// Plays a built-in policy over all arenas. The result is in order of arenas, then samples, whatever finished first.
+/// Lets a player play all arenas. The result is in order of arenas, then samples, whatever finished first.
 pub fn solve(
     runtime: &Runtime,
     arenas: &[Arc<Arena>],
-    policy: BuiltinPolicy,
+    player: &dyn Player,
     options: &SolveOptions,
     company: Company<'_>,
-) -> Result<Vec<Played>, ArenaError> {
+) -> Result<Vec<Played>, PlayError> {
     let Company { pool, stop, on_done } = company;
     let total = arenas.len() * options.samples;
+    let threads = player.concurrency().map_or(options.threads, |wanted| wanted.get().max(options.threads));
     let next = AtomicUsize::new(0);
     let (sender, receiver) = mpsc::channel();
     let mut played: Vec<Option<Played>> = (0..total).map(|_| None).collect();
     std::thread::scope(|scope| {
-        for _ in 0..options.threads.clamp(1, total.max(1)) {
+        for _ in 0..threads.clamp(1, total.max(1)) {
             let (sender, next) = (sender.clone(), &next);
             scope.spawn(move || {
                 while !stop.load(Ordering::Relaxed) {
                     let at = next.fetch_add(1, Ordering::Relaxed);
                     let Some(arena) = arenas.get(at / options.samples.max(1)) else { return };
-                    let outcome = one(runtime, arena, policy, options, pool, at % options.samples);
+                    let outcome = play_sample(runtime, arena, player, options, pool, at % options.samples);
                     let failed = outcome.is_err();
                     if sender.send((at, outcome)).is_err() || failed {
                         return;
@@ -127,19 +128,20 @@ pub fn solve(
             on_done(&outcome);
             played[at] = Some(outcome);
         }
-        Ok::<(), ArenaError>(())
+        Ok::<(), PlayError>(())
     })?;
     Ok(played.into_iter().flatten().collect())
 }
 
-fn one(
+/// Plays one of an arena's episodes: its seed and its distractors follow from the options, the arena and the sample.
+pub fn play_sample(
     runtime: &Runtime,
     arena: &Arc<Arena>,
-    policy: BuiltinPolicy,
+    player: &dyn Player,
     options: &SolveOptions,
     pool: Option<&DistractorPool>,
     sample: usize,
-) -> Result<Played, ArenaError> {
+) -> Result<Played, PlayError> {
     use rand_chacha::rand_core::Rng;
     let seed =
         astra_protocol::seeded_rng(options.seed, &format!("episode {} {sample}", arena.id())).next_u64();
@@ -154,11 +156,15 @@ fn one(
         variant: options.variant,
         distractors,
     };
-    let player = builtin(policy, runtime, arena, seed)?;
-    let mut played = play(runtime, arena, player.as_ref(), episode.clone(), options.max_turns)?;
+    let attempt = || {
+        // A policy may remember its episode, so every attempt has one of its own.
+        let policy = player.policy(runtime, arena, seed)?;
+        Ok::<Played, PlayError>(play(runtime, arena, policy.as_ref(), episode.clone(), options.max_turns)?)
+    };
+    let mut played = attempt()?;
     // A masked episode says nothing about the policy; it is played once more, and counted if that fails too.
     if played.score.f1.measured().is_none() {
-        played = play(runtime, arena, player.as_ref(), episode, options.max_turns)?;
+        played = attempt()?;
     }
     Ok(Played { sample, ..played })
 }

@@ -89,11 +89,39 @@ impl std::fmt::Display for Estimate {
     }
 }
 
+/// What one arena adds to a ratio of sums: for a mean over episodes, the sum of its episodes' values and their number.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Cluster {
+    /// What is summed above the line.
+    pub sum: f64,
+    /// What is summed below it; a cluster of weight 0 measured nothing and is left out.
+    pub weight: f64,
+}
+
+impl Cluster {
+    /// What several add up to.
+    pub fn total(parts: impl Iterator<Item = Self>) -> Self {
+        let add = |all: Self, one: Self| Self { sum: all.sum + one.sum, weight: all.weight + one.weight };
+        parts.fold(Self { sum: 0.0, weight: 0.0 }, add)
+    }
+
+    fn of_one(value: f64) -> Self {
+        Self { sum: value, weight: 1.0 }
+    }
+}
+
 /// Mean of `values` with a percentile bootstrap interval; `None` when there are no values.
 pub fn bootstrap_mean(values: &[f64], bootstrap: Bootstrap) -> Result<Option<Estimate>, StatisticsError> {
-    let Some((mean, means)) = resampled_means(values, bootstrap)? else { return Ok(None) };
-    let (low, high) = percentile_interval(&means, bootstrap.level);
-    Ok(Some(Estimate { mean, low, high, n: values.len() }))
+    cluster_mean(&values.iter().copied().map(Cluster::of_one).collect::<Vec<_>>(), bootstrap)
+}
+
+/// Sum of sums over sum of weights, with an interval that resamples whole clusters.
+///
+/// Episodes of one arena resemble each other; taken as independent they would make intervals too narrow.
+pub fn cluster_mean(clusters: &[Cluster], bootstrap: Bootstrap) -> Result<Option<Estimate>, StatisticsError> {
+    let Some(resampled) = Resampled::of(clusters, bootstrap)? else { return Ok(None) };
+    let (low, high) = percentile_interval(&resampled.means, bootstrap.level);
+    Ok(Some(Estimate { mean: resampled.mean, low, high, n: resampled.n }))
 }
 
 /// Mean of `second[i] - first[i]` with its interval; both policies played the same arenas in the same order.
@@ -107,44 +135,73 @@ pub fn paired_bootstrap(
     if first.len() != second.len() {
         return Err(StatisticsError::UnequalPairs { left: first.len(), right: second.len() });
     }
-    let differences: Vec<f64> = first.iter().zip(second).map(|(first, second)| second - first).collect();
-    let Some((mean, means)) = resampled_means(&differences, bootstrap)? else { return Ok(None) };
+    let differences = first.iter().zip(second).map(|(first, second)| Cluster::of_one(second - first));
+    cluster_difference(&differences.collect::<Vec<_>>(), bootstrap)
+}
+
+/// As [`paired_bootstrap`], from clusters of differences.
+pub fn cluster_difference(
+    clusters: &[Cluster],
+    bootstrap: Bootstrap,
+) -> Result<Option<Difference>, StatisticsError> {
+    let Some(Resampled { mean, means, n }) = Resampled::of(clusters, bootstrap)? else { return Ok(None) };
     let (low, high) = percentile_interval(&means, bootstrap.level);
     let better = means.iter().filter(|mean| **mean > 0.0).count();
     let share_better = better as f64 / means.len() as f64;
-    Ok(Some(Difference { mean, low, high, n: differences.len(), share_better }))
+    Ok(Some(Difference { mean, low, high, n, share_better }))
 }
 
-/// Brings two policies' scores into the same order by arena: those that both have, and how many only one has.
-pub fn pair_by_key<K: Ord + Clone>(first: &[(K, f64)], second: &[(K, f64)]) -> (Vec<f64>, Vec<f64>, usize) {
-    let first: BTreeMap<&K, f64> = first.iter().map(|(key, value)| (key, *value)).collect();
-    let second: BTreeMap<&K, f64> = second.iter().map(|(key, value)| (key, *value)).collect();
-    let both: Vec<(f64, f64)> =
+/// Pairs what two policies did by key (arena and sample): the pairs in key order, and how many only one has.
+pub fn pair_by_key<'a, T, K: Ord>(
+    first: &'a [T],
+    second: &'a [T],
+    key: impl Fn(&T) -> K,
+) -> (Vec<(&'a T, &'a T)>, usize) {
+    let first: BTreeMap<K, &T> = first.iter().map(|one| (key(one), one)).collect();
+    let second: BTreeMap<K, &T> = second.iter().map(|one| (key(one), one)).collect();
+    let pairs: Vec<_> =
         first.iter().filter_map(|(key, left)| second.get(key).map(|right| (*left, *right))).collect();
-    let unpaired = first.len() + second.len() - 2 * both.len();
-    let (left, right) = both.into_iter().unzip();
-    (left, right, unpaired)
+    let unpaired = first.len() + second.len() - 2 * pairs.len();
+    (pairs, unpaired)
 }
 
-/// The mean of `values` and the ascending means of its resamples.
-fn resampled_means(values: &[f64], bootstrap: Bootstrap) -> Result<Option<(f64, Vec<f64>)>, StatisticsError> {
-    let Bootstrap { resamples, level, seed } = bootstrap;
-    if resamples == 0 || !(level > 0.0 && level < 1.0) {
-        return Err(StatisticsError::BadBootstrap { resamples, level });
+/// A mean with those of its resamples.
+struct Resampled {
+    mean: f64,
+    /// Ascending.
+    means: Vec<f64>,
+    /// Clusters that measured something.
+    n: usize,
+}
+
+impl Resampled {
+    fn of(clusters: &[Cluster], bootstrap: Bootstrap) -> Result<Option<Self>, StatisticsError> {
+        let Bootstrap { resamples, level, seed } = bootstrap;
+        if resamples == 0 || !(level > 0.0 && level < 1.0) {
+            return Err(StatisticsError::BadBootstrap { resamples, level });
+        }
+        let number = |cluster: &Cluster| if cluster.sum.is_finite() { cluster.weight } else { cluster.sum };
+        if let Some((at, value)) =
+            clusters.iter().map(number).enumerate().find(|(_, value)| !value.is_finite())
+        {
+            return Err(StatisticsError::NotFinite { at, value });
+        }
+        let clusters: Vec<Cluster> = clusters.iter().copied().filter(|one| one.weight > 0.0).collect();
+        if clusters.is_empty() {
+            return Ok(None);
+        }
+        let mut rng = astra_protocol::seeded_rng(seed, "bootstrap");
+        let mut means: Vec<f64> = (0..resamples)
+            .map(|_| ratio(clusters.iter().map(|_| clusters[draw_below(&mut rng, clusters.len())])))
+            .collect();
+        means.sort_by(f64::total_cmp);
+        Ok(Some(Self { mean: ratio(clusters.iter().copied()), means, n: clusters.len() }))
     }
-    if let Some((at, value)) = values.iter().enumerate().find(|(_, value)| !value.is_finite()) {
-        return Err(StatisticsError::NotFinite { at, value: *value });
-    }
-    if values.is_empty() {
-        return Ok(None);
-    }
-    let n = values.len() as f64;
-    let mut rng = astra_protocol::seeded_rng(seed, "bootstrap");
-    let mut means: Vec<f64> = (0..resamples)
-        .map(|_| values.iter().map(|_| values[draw_below(&mut rng, values.len())]).sum::<f64>() / n)
-        .collect();
-    means.sort_by(f64::total_cmp);
-    Ok(Some((values.iter().sum::<f64>() / n, means)))
+}
+
+fn ratio(clusters: impl Iterator<Item = Cluster>) -> f64 {
+    let Cluster { sum, weight } = Cluster::total(clusters);
+    sum / weight
 }
 
 /// A uniform index below `bound`: the high half of a product, redrawn where it would favour some indices. Written out
@@ -285,6 +342,37 @@ mod tests {
     }
 
     #[test]
+    fn samples_of_one_arena_are_drawn_together() {
+        // Ten arenas of eight equal samples know as much as ten arenas of one.
+        let values: Vec<f64> = (0..10).map(|i| f64::from(i) / 10.0).collect();
+        let clusters: Vec<Cluster> =
+            values.iter().map(|value| Cluster { sum: 8.0 * value, weight: 8.0 }).collect();
+        let alone = bootstrap_mean(&values, Bootstrap::default()).unwrap().unwrap();
+        let together = cluster_mean(&clusters, Bootstrap::default()).unwrap().unwrap();
+        assert!(
+            close(alone.mean, together.mean)
+                && close(alone.low, together.low)
+                && close(alone.high, together.high)
+        );
+        assert_eq!(together.n, 10);
+        let samples: Vec<f64> = values.iter().flat_map(|value| [*value; 8]).collect();
+        let naive = bootstrap_mean(&samples, Bootstrap::default()).unwrap().unwrap();
+        assert!(naive.high - naive.low < 0.5 * (together.high - together.low));
+    }
+
+    #[test]
+    fn clusters_weigh_what_they_measured() {
+        let of = |sum, weight| Cluster { sum, weight };
+        let estimate = cluster_mean(&[of(3.0, 4.0), of(0.0, 0.0), of(1.0, 1.0)], Bootstrap::default());
+        let estimate = estimate.unwrap().unwrap();
+        assert!(close(estimate.mean, 0.8) && close(estimate.low, 0.75) && close(estimate.high, 1.0));
+        assert_eq!(estimate.n, 2, "the empty cluster is none");
+        assert_eq!(cluster_mean(&[of(0.0, 0.0)], Bootstrap::default()).unwrap(), None);
+        let bad = cluster_mean(&[of(1.0, f64::INFINITY)], Bootstrap::default());
+        assert!(matches!(bad, Err(StatisticsError::NotFinite { at: 0, .. })));
+    }
+
+    #[test]
     fn what_makes_no_statistic_is_refused() {
         let bootstrap = Bootstrap::default();
         assert_eq!(
@@ -304,7 +392,8 @@ mod tests {
     fn pairs_are_found_by_arena_and_the_rest_is_counted() {
         let first = [("b", 1.0), ("a", 0.5), ("x", 0.0)];
         let second = [("a", 0.25), ("b", 0.75), ("y", 1.0)];
-        assert_eq!(pair_by_key(&first, &second), (vec![0.5, 1.0], vec![0.25, 0.75], 2));
+        let (pairs, unpaired) = pair_by_key(&first, &second, |one| one.0);
+        assert_eq!((pairs, unpaired), (vec![(&("a", 0.5), &("a", 0.25)), (&("b", 1.0), &("b", 0.75))], 2));
     }
 
     #[test]

@@ -53,4 +53,24 @@ pub enum ModelError {
         /// The system's words.
         why: String,
     },
+    /// A text could not be turned into ids.
+    #[error("tokenizer: {what}")]
+    Encode {
+        /// The tokenizer's words.
+        what: String,
+    },
+    /// A chat template cannot be used, or failed on a conversation.
+    #[error("chat template: {what}")]
+    Template {
+        /// What is wrong, and what to choose instead.
+        what: String,
+    },
+    /// A conversation of other people's data is not one.
+    #[error("`{field}`: {what}")]
+    Conversation {
+        /// Path of the field, such as `messages[2].tool_calls[0].function.name`.
+        field: String,
+        /// What is expected there.
+        what: String,
+    },
 }

@@ -15,6 +15,7 @@ mod learn;
 mod lora;
 mod ops;
 mod optim;
+mod tokens;
 mod weights;
 
 pub use config::{Config, Rope, RopeScaling};
@@ -22,4 +23,8 @@ pub use error::ModelError;
 pub use learn::{Batch, CrossEntropy, LearnOptions, Learner, LearnerState, LossOutput, TokenLoss};
 pub use lora::{Lora, LoraOptions, LoraTarget};
 pub use optim::{AdamW, Schedule, StepStats};
+pub use tokens::{
+    AssistantTurn, Chat, Conversation, Example, MALFORMED_CALL, Piece, Reasoning, TemplateChoice,
+    TemplateKind, Tokenizer, template_config,
+};
 pub use weights::{LayerRanges, Layout, Tensor, Weights};

@@ -10,9 +10,10 @@
 //! Everything streams: a folder of a million arenas needs the memory of one. Whether an arena is any good is for the
 //! gates to say; here it only has to parse and agree with itself.
 
-use crate::lines::{Record, Records, parse_json, read_records};
+use crate::lines::{FieldError, Record, Records, parse_json, read_records};
 use crate::{DataFolder, StoreError};
 use astra_protocol::{ArenaSpec, SpecError, Trace};
+use serde::Deserialize;
 use serde_json::Value as Json;
 use std::path::{Component, Path, PathBuf};
 
@@ -256,9 +257,22 @@ fn read_bounded(file: &Path) -> std::io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Streams the traces of a JSON Lines file.
+/// Streams the traces of a JSON Lines file, whose lines are traces or hold one as `trace` beside what was measured.
 pub fn read_traces(
     file: &Path,
 ) -> Result<impl Iterator<Item = Result<Record<Trace>, StoreError>> + use<>, StoreError> {
-    read_records(file, parse_json::<Trace>)
+    read_records(file, parse_trace)
+}
+
+/// A trace by itself, or the field `trace` of a measured episode.
+fn parse_trace(text: &str) -> Result<Trace, FieldError> {
+    #[derive(Deserialize)]
+    struct Measured {
+        trace: Trace,
+    }
+    parse_json::<Trace>(text).or_else(|error| match error.field.as_str() {
+        // The first field that a trace does not have: then the line is perhaps a measured episode.
+        "episode" => parse_json::<Measured>(text).map(|measured| measured.trace),
+        _ => Err(error),
+    })
 }

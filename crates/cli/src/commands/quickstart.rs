@@ -3,8 +3,8 @@
 //! Stopped at any moment, the same command goes on where it was: the arenas resume, the policies are cheap.
 
 use super::arenas::check::limits_of;
-use super::arenas::solve::load;
 use super::envs::from_tables::{Order, exhausted, publish, read};
+use crate::board::load;
 use crate::engine::{Engine, gatekeeper};
 use crate::failure::ExitStatus;
 use crate::interrupt::Interrupt;
@@ -117,9 +117,9 @@ fn play_all(
         // A lazy policy that makes no call rightly earns 1 where refusing is right, so the two that guess are
         // measured where there is something to guess.
         let played = match policy {
-            BuiltinPolicy::Default | BuiltinPolicy::Dump => stage.play(&answerable, policy)?,
+            BuiltinPolicy::Default | BuiltinPolicy::Dump => stage.play(&answerable, &policy)?,
             BuiltinPolicy::Oracle | BuiltinPolicy::Expert | BuiltinPolicy::Null | BuiltinPolicy::Random => {
-                stage.play(arenas, policy)?
+                stage.play(arenas, &policy)?
             }
         };
         if interrupt.is_set() {

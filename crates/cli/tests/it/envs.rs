@@ -89,9 +89,9 @@ fn tables_that_do_not_exist_name_the_shipped_ones() {
 #[test]
 fn groups_that_do_not_speak_the_wanted_language_are_named_and_left_out() {
     let world = World::new().unwrap();
-    let rows: String =
-        ('A'..='Z').zip(1..).map(|(name, at)| format!("{at},{name}ville,{}\n", at * 137)).collect();
-    let towns = format!("id,name,population\n{rows}");
+    let rows: Vec<String> =
+        ('A'..='Z').zip(1..).map(|(name, at)| format!("{at},{name}ville,{}", at * 137)).collect();
+    let towns = format!("id,name,population\n{}\n", rows.join("\n"));
     for folder in ["towns", "both/towns", "deaf/here", "deaf/there"] {
         std::fs::create_dir_all(world.path(folder)).unwrap();
         world.write(&format!("{folder}/towns.csv"), &towns).unwrap();
@@ -101,7 +101,7 @@ fn groups_that_do_not_speak_the_wanted_language_are_named_and_left_out() {
     for entry in std::fs::read_dir(shipped).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        world.write(&format!("both/calendar/{name}"), &std::fs::read_to_string(&path).unwrap()).unwrap();
+        world.write(&format!("both/calendar/{name}"), std::fs::read_to_string(&path).unwrap()).unwrap();
     }
     let run = |tables: &str, out: &str, code: i32| {
         let arguments = ["envs", "from-tables", tables, "--language", "zh", "--count", "2", "--out", out];

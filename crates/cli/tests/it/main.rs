@@ -4,6 +4,7 @@
 
 mod arenas;
 mod envs;
+mod eval;
 mod frame;
 mod garbage;
 mod play;

@@ -16,14 +16,14 @@ fn arenas() -> TestResult<Vec<Arc<Arena>>> {
 fn run(options: &SolveOptions, pool: Option<&DistractorPool>) -> TestResult<Vec<Played>> {
     let stop = AtomicBool::new(false);
     let company = Company { pool, stop: &stop, on_done: &mut |_| {} };
-    Ok(solve(&runtime(), &arenas()?, BuiltinPolicy::Expert, options, company)?)
+    Ok(solve(&runtime(), &arenas()?, &BuiltinPolicy::Expert, options, company)?)
 }
 
 fn one(name: &str, options: &SolveOptions) -> TestResult<Played> {
     let arenas = [hand_written_arena(name)?];
     let stop = AtomicBool::new(false);
     let company = Company { pool: None, stop: &stop, on_done: &mut |_| {} };
-    let mut played = solve(&runtime(), &arenas, BuiltinPolicy::Expert, options, company)?;
+    let mut played = solve(&runtime(), &arenas, &BuiltinPolicy::Expert, options, company)?;
     Ok(played.remove(0))
 }
 

@@ -7,7 +7,7 @@ use astra_testkit::{TestResult, hand_written_arena, runtime};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-fn arenas() -> TestResult<Vec<Arc<Arena>>> {
+pub(crate) fn arenas() -> TestResult<Vec<Arc<Arena>>> {
     hand::all().iter().map(|arena| hand_written_arena(arena.name)).collect()
 }
 
@@ -18,7 +18,7 @@ fn run(
 ) -> TestResult<Vec<Played>> {
     let stop = AtomicBool::new(false);
     let company = Company { pool, stop: &stop, on_done: &mut |_| {} };
-    Ok(solve(&runtime(), &arenas()?, policy, options, company)?)
+    Ok(solve(&runtime(), &arenas()?, &policy, options, company)?)
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! Integration tests of crate `model`.
+//! Models as their users see them: folders in, ids and numbers out.
 
 mod gradients;
 mod learning;
+mod tokens;

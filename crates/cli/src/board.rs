@@ -1,0 +1,107 @@
+//! What every command that lets a policy play arenas begins with: its arguments, the engine, the arenas, the options.
+
+use crate::Context;
+use crate::engine::{self, Engine};
+use crate::failure::InputError;
+use crate::playing::options;
+use crate::{parallel, source};
+use astra_arena::Arena;
+use astra_arena::distractors::{BandCounts, DistractorPool};
+use astra_arena::embed::LexicalEmbedder;
+use astra_eval::SolveOptions;
+use clap::Args;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+/// Arguments of those commands.
+#[derive(Args, Debug)]
+pub(crate) struct BoardArguments {
+    /// Arenas: a data set, a .jsonl file, a hand-written .json file, or a folder of either
+    pub(crate) path: PathBuf,
+    /// Irrelevant tools from other arenas: how many of high, medium and low nearness
+    #[arg(long, value_name = "H,M,L")]
+    pub(crate) distractors: Option<String>,
+    /// Share of tool calls that fail by injection (the paper trains with 0.2)
+    #[arg(long, value_name = "P")]
+    pub(crate) failure_rate: Option<String>,
+    /// Episodes an arena
+    #[arg(long, value_name = "K", default_value_t = 1)]
+    pub(crate) samples: usize,
+    /// Only the first N arenas
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<usize>,
+    /// Take arenas without gold calls too
+    #[arg(long)]
+    allow_unproven: bool,
+}
+
+/// Arenas, ready to be played.
+pub(crate) struct Board {
+    pub(crate) engine: Engine,
+    pub(crate) arenas: Vec<Arc<Arena>>,
+    pub(crate) options: SolveOptions,
+    pub(crate) pool: Option<DistractorPool>,
+}
+
+impl BoardArguments {
+    /// Reads and compiles the arenas.
+    pub(crate) fn set_up(&self, context: &Context) -> anyhow::Result<Board> {
+        if self.samples == 0 {
+            return Err(InputError::new("`--samples 0` plays nothing").into());
+        }
+        let bands = self.distractors.as_deref().map(parse_bands).transpose()?;
+        let records = source::all(&self.path, self.limit, self.allow_unproven)?;
+        let engine = engine::start(context)?;
+        let arenas = load(&records, &engine, context)?;
+        let pool = bands.map(|_| DistractorPool::new(&arenas, Arc::new(LexicalEmbedder)));
+        let options = options(&context.settings, self.samples, bands);
+        Ok(Board { engine, arenas, options, pool })
+    }
+}
+
+/// Compiles arenas on all threads.
+pub(crate) fn load(
+    records: &[source::Record],
+    engine: &Engine,
+    context: &Context,
+) -> anyhow::Result<Vec<Arc<Arena>>> {
+    use anyhow::Context as _;
+    let never = AtomicBool::new(false);
+    let bar = context.printer.progress(records.len(), "loading");
+    let loaded = parallel::map(
+        records,
+        context.settings.threads,
+        &never,
+        |record| record.load(&engine.runtime).with_context(|| record.place.clone()),
+        |_| bar.inc(1),
+    );
+    bar.finish_and_clear();
+    loaded.into_iter().collect()
+}
+
+fn parse_bands(text: &str) -> anyhow::Result<BandCounts> {
+    let numbers: Option<Vec<usize>> = text.split(',').map(|part| part.trim().parse().ok()).collect();
+    match numbers.as_deref() {
+        Some(&[high, medium, low]) => Ok(BandCounts { high, medium, low }),
+        Some(_) | None => {
+            Err(InputError::new(format!("`--distractors {text}`: three whole numbers are needed"))
+                .hint("high, medium, low, for example `--distractors 2,2,2`")
+                .into())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bands_are_three_numbers() {
+        let bands = parse_bands("1, 2,3").unwrap();
+        assert_eq!((bands.high, bands.medium, bands.low), (1, 2, 3));
+        for bad in ["", "1", "1,2", "1,2,3,4", "a,b,c", "-1,0,0"] {
+            assert!(parse_bands(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! Who can be let loose on arenas: anything that makes a policy for an episode.
+//!
+//! Evaluation knows players through [`Player`] alone, so a model, an endpoint and a yardstick are measured by the same
+//! code. A player makes one [`Policy`] an episode, which may therefore remember its episode.
+
+use crate::policies::{BuiltinPolicy, builtin};
+use astra_arena::{Arena, ArenaError, Runtime};
+use astra_protocol::Policy;
+use serde_json::{Value as Json, json};
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+/// Makes the policy of each episode.
+pub trait Player: Send + Sync {
+    /// A name for traces and tables.
+    fn name(&self) -> &str;
+
+    /// What shapes its turns, e.g. a hash of the weights and how it samples. Runs of players of equal identity may
+    /// continue each other.
+    fn identity(&self) -> Json;
+
+    /// The policy of one episode.
+    fn policy(&self, runtime: &Runtime, arena: &Arc<Arena>, seed: u64) -> Result<Box<dyn Policy>, PlayError>;
+
+    /// Episodes that it wants to play at a time, where that is more than there are cores: a model answers many as
+    /// quickly as one.
+    fn concurrency(&self) -> Option<NonZeroUsize> {
+        None
+    }
+}
+
+/// Why an episode could not be played at all.
+#[derive(Debug, thiserror::Error)]
+pub enum PlayError {
+    /// The arena or its sandbox.
+    #[error(transparent)]
+    Arena(#[from] ArenaError),
+    /// The player could make no policy for this arena.
+    #[error("`{player}` cannot play arena `{arena}`: {source}")]
+    Player {
+        /// Its name.
+        player: String,
+        /// The arena's id.
+        arena: String,
+        /// Why not.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+impl Player for BuiltinPolicy {
+    fn name(&self) -> &str {
+        self.as_str()
+    }
+
+    fn identity(&self) -> Json {
+        json!(self.as_str())
+    }
+
+    fn policy(&self, runtime: &Runtime, arena: &Arc<Arena>, seed: u64) -> Result<Box<dyn Policy>, PlayError> {
+        Ok(builtin(*self, runtime, arena, seed)?)
+    }
+}

@@ -1,0 +1,215 @@
+//! Chat templates in Jinja, as Hugging Face models carry them, rendered safely.
+//!
+//! A template mixes control tokens and other people's text in one string. So that a tool result cannot say
+//! `<|im_end|>` and be believed, every control token's name inside a text gets an invisible mark after its first
+//! letter before rendering; names without the mark are the template's own. The mark is a character that stands nowhere
+//! in the conversation and is taken out again. White space beside control tokens is kept, whatever their flags say.
+
+use super::python_json;
+use super::tokenizer::{Piece, Tokenizer};
+use crate::ModelError;
+use astra_protocol::{Message, ToolDoc, parse_arguments};
+use jiff::civil::Date;
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::{Kwargs, Serde, Value};
+
+use minijinja::{Environment, Error, ErrorKind, context};
+use serde_json::{Map, Value as Json, json};
+
+/// What `strftime_now` gives: runs must repeat, so a prompt does not depend on the day.
+const TODAY: Date = Date::constant(2025, 1, 1);
+
+/// Whether calls are given to a template as parsed objects or as the model's own text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Arguments {
+    /// As objects where they are ones: what other people's templates expect.
+    Parsed,
+    /// As text: what a template of ours writes unchanged.
+    Verbatim,
+}
+
+/// A compiled template.
+pub(crate) struct Jinja {
+    environment: Environment<'static>,
+    bos: String,
+    eos: String,
+    arguments: Arguments,
+}
+
+/// The mark of one conversation.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Guard {
+    mark: char,
+}
+
+impl Jinja {
+    pub(crate) fn new(source: &str, bos: &str, eos: &str, arguments: Arguments) -> Result<Self, ModelError> {
+        let mut environment = Environment::new();
+        // The settings under which `transformers` renders.
+        let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
+        environment.set_syntax(syntax.map_err(|error| failed(&error))?);
+        environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
+        environment.add_function("raise_exception", |what: String| -> Result<Value, Error> {
+            Err(Error::new(ErrorKind::InvalidOperation, what))
+        });
+        environment.add_function("strftime_now", |format: String| TODAY.strftime(&format).to_string());
+        environment.add_filter("tojson", to_json);
+        environment.add_template_owned("chat", source.to_owned()).map_err(|error| failed(&error))?;
+        Ok(Self { environment, bos: bos.to_owned(), eos: eos.to_owned(), arguments })
+    }
+
+    /// The text of a conversation, with marks.
+    pub(crate) fn render(
+        &self,
+        tokenizer: &Tokenizer,
+        guard: Guard,
+        tools: &[ToolDoc],
+        messages: &[Message],
+        generate: bool,
+    ) -> Result<String, ModelError> {
+        let messages: Vec<Json> = messages
+            .iter()
+            .map(|message| guard.protect(tokenizer, openai(message, self.arguments)))
+            .collect();
+        let tools: Option<Vec<Json>> = (!tools.is_empty())
+            .then(|| tools.iter().map(|tool| guard.protect(tokenizer, tool.to_openai())).collect());
+        let context = context! {
+            messages => Value::from(Serde(messages)),
+            tools => Value::from(Serde(tools)),
+            add_generation_prompt => generate,
+            bos_token => self.bos.as_str(),
+            eos_token => self.eos.as_str(),
+        };
+        let template = self.environment.get_template("chat").map_err(|error| failed(&error))?;
+        template.render(context).map_err(|error| failed(&error))
+    }
+}
+
+impl Guard {
+    /// A guard whose mark stands nowhere in the conversation.
+    pub(crate) fn new(tools: &[ToolDoc], messages: &[Message]) -> Result<Self, ModelError> {
+        let taken = |mark: char| {
+            let in_tool = |tool: &ToolDoc| {
+                [tool.name.as_str(), &tool.description, tool.parameters.get()].iter().any(|text| text.contains(mark))
+                    // An escape in a schema becomes the character when it is parsed.
+                    || tool.parameters.get().contains("\\u")
+                        && tool.schema().is_ok_and(|schema| schema.to_string().contains(mark))
+            };
+            let in_message =
+                |message: &Message| openai(message, Arguments::Parsed).to_string().contains(mark);
+            tools.iter().any(in_tool) || messages.iter().any(in_message)
+        };
+        let mark = ('\u{E000}'..='\u{F8FF}').find(|mark| !taken(*mark));
+        mark.map(|mark| Self { mark }).ok_or_else(|| ModelError::Template {
+            what: "the conversation holds every private-use character, so no text can be told apart"
+                .to_owned(),
+        })
+    }
+
+    /// The pieces of a rendered text: names of control tokens without a mark are control tokens.
+    pub(crate) fn pieces(self, tokenizer: &Tokenizer, rendered: &str) -> Vec<Piece> {
+        let mut pieces = Vec::new();
+        let mut text = String::new();
+        let mut rest = rendered;
+        while let Some(letter) = rest.chars().next() {
+            if let Some((name, id)) = control_at(tokenizer, rest) {
+                if !text.is_empty() {
+                    pieces.push(Piece::Text(std::mem::take(&mut text)));
+                }
+                pieces.push(Piece::Control(id));
+                rest = &rest[name.len()..];
+                continue;
+            }
+            if letter != self.mark {
+                text.push(letter);
+            }
+            rest = &rest[letter.len_utf8()..];
+        }
+        if !text.is_empty() {
+            pieces.push(Piece::Text(text));
+        }
+        pieces
+    }
+
+    fn protect(self, tokenizer: &Tokenizer, json: Json) -> Json {
+        match json {
+            Json::String(text) => Json::String(self.protect_text(tokenizer, text)),
+            Json::Array(all) => all.into_iter().map(|one| self.protect(tokenizer, one)).collect(),
+            Json::Object(map) => Json::Object(
+                map.into_iter()
+                    .map(|(key, value)| (self.protect_text(tokenizer, key), self.protect(tokenizer, value)))
+                    .collect::<Map<_, _>>(),
+            ),
+            Json::Null | Json::Bool(_) | Json::Number(_) => json,
+        }
+    }
+
+    fn protect_text(self, tokenizer: &Tokenizer, text: String) -> String {
+        let starts: Vec<usize> = text
+            .char_indices()
+            .filter(|(at, _)| control_at(tokenizer, &text[*at..]).is_some())
+            .map(|(at, letter)| at + letter.len_utf8())
+            .collect();
+        if starts.is_empty() {
+            return text;
+        }
+        let mut marked = String::with_capacity(text.len() + 4 * starts.len());
+        let mut from = 0;
+        for start in starts {
+            marked.push_str(&text[from..start]);
+            marked.push(self.mark);
+            from = start;
+        }
+        marked + &text[from..]
+    }
+}
+
+/// The longest control token that `text` starts with. Names of one letter cannot be marked, so they are text.
+fn control_at<'a>(tokenizer: &'a Tokenizer, text: &str) -> Option<(&'a str, u32)> {
+    tokenizer
+        .controls_like(text)
+        .filter(|(name, _)| text.starts_with(name) && name.chars().nth(1).is_some())
+        .max_by_key(|(name, _)| name.len())
+}
+
+/// A message as templates see it.
+fn openai(message: &Message, arguments: Arguments) -> Json {
+    match message {
+        Message::System { content } => json!({"role": "system", "content": content}),
+        Message::User { content } => json!({"role": "user", "content": content}),
+        Message::Tool { tool_call_id, content } => {
+            json!({"role": "tool", "tool_call_id": tool_call_id, "content": content})
+        }
+        Message::Assistant { content, reasoning, tool_calls } => {
+            let mut json = json!({"role": "assistant", "content": content});
+            if let Some(reasoning) = reasoning {
+                json["reasoning_content"] = json!(reasoning);
+            }
+            if !tool_calls.is_empty() {
+                let calls = tool_calls.iter().map(|call| {
+                    let written = match (arguments, parse_arguments(&call.arguments)) {
+                        (Arguments::Parsed, Ok(parsed)) => Json::Object(parsed),
+                        (Arguments::Verbatim, _) | (Arguments::Parsed, Err(_)) => json!(call.arguments),
+                    };
+                    json!({"id": call.id, "type": "function", "function": {"name": call.name, "arguments": written}})
+                });
+                json["tool_calls"] = calls.collect();
+            }
+            json
+        }
+    }
+}
+
+fn to_json(value: &Value, options: Kwargs) -> Result<String, Error> {
+    let indent = options.get::<Option<usize>>("indent")?;
+    if options.get::<Option<bool>>("ensure_ascii")? == Some(true) {
+        return Err(Error::new(ErrorKind::InvalidOperation, "tojson(ensure_ascii=true) is not supported"));
+    }
+    options.assert_all_used()?;
+    python_json::to_string(value, indent)
+        .map_err(|error| Error::new(ErrorKind::BadSerialization, error.to_string()))
+}
+
+fn failed(error: &Error) -> ModelError {
+    ModelError::Template { what: format!("{error:#}") }
+}

@@ -1,0 +1,4 @@
+//! Conversations to ids and back, through every template.
+
+mod properties;
+mod world;
