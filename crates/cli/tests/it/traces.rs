@@ -89,7 +89,7 @@ fn a_split_shares_nothing_and_repeats_itself() {
         .unwrap()
         .expect_code(0)
         .unwrap();
-    for by in ["entity", "shape"] {
+    for by in ["entity", "shape", "entity,shape"] {
         for out in ["one", "two"] {
             let out = format!("{by}-{out}");
             let arguments =

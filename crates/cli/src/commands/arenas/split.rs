@@ -24,7 +24,7 @@ use std::path::{Path, PathBuf};
 const MANY_DROPPED: f64 = 0.2;
 
 /// What may not stand on both sides.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, ValueEnum)]
 #[serde(rename_all = "snake_case")]
 enum By {
     /// Names of the things that questions are about
@@ -43,9 +43,9 @@ enum By {
 pub(crate) struct SplitArguments {
     /// Arenas: a data set, a .jsonl file, a hand-written .json file, or a folder of either
     path: PathBuf,
-    /// What may not stand on both sides
-    #[arg(long, value_enum)]
-    by: By,
+    /// What may not stand on both sides; several with commas, e.g. `entity,shape`
+    #[arg(long, value_enum, value_delimiter = ',', required = true)]
+    by: Vec<By>,
     /// Share of the arenas to hold out
     #[arg(long, value_name = "SHARE", default_value_t = 0.1)]
     held_out: f64,
@@ -81,17 +81,15 @@ pub(crate) fn run(arguments: &SplitArguments, context: &Context) -> anyhow::Resu
     let interrupt = Interrupt::install()?;
     let seed = context.settings.seed;
     let read = keyed(arguments)?;
-    let may_drop = match arguments.by {
-        By::Entity => true,
-        // An arena has one shape and one source, so nothing bridges two.
-        By::Shape | By::Source => false,
-    };
+    // An arena has one shape and one source, so nothing bridges two; entities and combinations do.
+    let may_drop = arguments.by.contains(&By::Entity) || arguments.by.len() > 1;
     let sides = split(&read.keys, arguments.held_out, seed, may_drop).map_err(|error| {
         let error = InputError::new(error.to_string());
-        let error = match arguments.by {
-            By::Entity => error.hint("`--by shape` or `--by source` may divide what entities hold together"),
-            By::Shape => error.hint("`--by entity` may divide questions of one shape"),
-            By::Source => error.hint("put arenas of several groups of tables into one folder"),
+        let error = match arguments.by.as_slice() {
+            [By::Entity] => error.hint("`--by shape` or `--by source` may divide what entities hold together"),
+            [By::Shape] => error.hint("`--by entity` may divide questions of one shape"),
+            [By::Source] => error.hint("put arenas of several groups of tables into one folder"),
+            _ => error.hint("fewer words in `--by` hold fewer arenas together"),
         };
         error.hint("`--held-out` is a share, for example 0.1")
     })?;
@@ -105,12 +103,14 @@ pub(crate) fn run(arguments: &SplitArguments, context: &Context) -> anyhow::Resu
     report(arguments, &sides, context)
 }
 
-fn key_of(spec: &ArenaSpec, by: By) -> BTreeSet<String> {
-    match by {
+fn keys_of(spec: &ArenaSpec, by: &[By]) -> BTreeSet<String> {
+    let keys = |by: &By| match by {
         By::Entity => entities(spec),
         By::Shape => BTreeSet::from([shape(spec)]),
         By::Source => BTreeSet::from([source(spec).to_owned()]),
-    }
+    };
+    // Prefixed, because a name may read like a source.
+    by.iter().flat_map(|by| keys(by).into_iter().map(move |key| short(format!("{by:?} {key}")))).collect()
 }
 
 /// Shapes can be long and are only compared, so keys are kept as hashes where they are.
@@ -124,7 +124,7 @@ fn keyed(arguments: &SplitArguments) -> Result<Keyed, StoreError> {
     let mut ids = Vec::new();
     for stored in read_arenas(&arguments.path)? {
         let spec = stored?.spec;
-        keys.push(key_of(&spec, arguments.by).into_iter().map(short).collect());
+        keys.push(keys_of(&spec, &arguments.by));
         ids.push(spec.id());
     }
     Ok(Keyed { keys, id: astra_protocol::content_id(&json!(ids)) })
@@ -196,10 +196,11 @@ fn report(arguments: &SplitArguments, sides: &[Side], context: &Context) -> anyh
     if printer.json {
         printer.json(&summary)?;
     } else {
-        let keys = match arguments.by {
-            By::Entity => "entities",
-            By::Shape => "shapes",
-            By::Source => "sources",
+        let keys = match arguments.by.as_slice() {
+            [By::Entity] => "entities",
+            [By::Shape] => "shapes",
+            [By::Source] => "sources",
+            _ => "keys",
         };
         let headings =
             ["side", "arenas", "share", keys, "stateful", "unanswerable", "languages", "topologies"];
@@ -235,7 +236,7 @@ fn counted(
         *counts.topologies.entry(spec.topology.to_string()).or_default() += 1;
         counts.stateful += usize::from(spec.state.is_some());
         counts.unanswerable += usize::from(!spec.answerable);
-        keys.extend(key_of(&spec, arguments.by).into_iter().map(short));
+        keys.extend(keys_of(&spec, &arguments.by));
     }
     counts.share = counts.arenas as f64 / all.max(1) as f64;
     counts.keys = keys.len();
