@@ -40,6 +40,14 @@ pub(crate) enum Level {
 
 /// The best level that this processor has.
 pub(crate) fn level() -> Level {
+    #[cfg(test)]
+    if let Some(forced) = testing::FORCED.get() {
+        return forced;
+    }
+    detected()
+}
+
+fn detected() -> Level {
     #[cfg(target_arch = "x86_64")]
     {
         use std::sync::OnceLock;
@@ -185,6 +193,11 @@ pub(crate) fn add_column_sums(into: &mut [f32], partials: &[f32]) {
 pub(crate) mod testing {
     //! What the gradient checks of all operations share.
 
+    thread_local! {
+        /// The level of kernels that this thread calls itself, instead of the detected one. Not above it!
+        pub(crate) static FORCED: std::cell::Cell<Option<super::Level>> = const { std::cell::Cell::new(None) };
+    }
+
     /// Numbers between -1 and 1 that differ from seed to seed.
     pub(crate) fn noise(len: usize, seed: u64) -> Vec<f32> {
         use rand_chacha::rand_core::Rng;
@@ -241,6 +254,28 @@ mod tests {
             assert!((f64::from(*y) - expected).abs() <= 2e-7 * expected, "e^{x} = {y}, not {expected}");
         }
         assert!(exp(f32::NEG_INFINITY) < 1e-37 && exp(f32::NAN).is_nan());
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[test]
+    fn every_instruction_set_up_to_the_detected_one_gives_the_same_numbers() {
+        let inputs: Vec<f32> = testing::noise(100, 1).into_iter().map(|x| x * 20.0).collect();
+        let at = |level: Level| {
+            testing::FORCED.set(Some(level));
+            let mut outputs = inputs.clone();
+            exponentials(&mut outputs);
+            testing::FORCED.set(None);
+            outputs
+        };
+        let expected = at(Level::Baseline);
+        // All of them multiply and add with one rounding, so that not even the last bit differs.
+        if detected() != Level::Baseline {
+            assert_eq!(at(Level::Avx2), expected);
+        }
+        if detected() == Level::Avx512 {
+            assert_eq!(at(Level::Avx512), expected);
+        }
+        assert_eq!(level(), detected());
     }
 
     #[test]

@@ -1,4 +1,9 @@
 //! Integration tests of crate `model`.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    reason = "numbers are computed in f64 and kept in f32 on purpose"
+)]
+
 mod gradients;
 mod learning;
