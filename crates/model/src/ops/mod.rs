@@ -25,20 +25,21 @@ pub(crate) const ROWS: usize = 32;
 /// Lanes of a sum. Enough for two AVX-512 registers; fixed, because it is the order of summation.
 const LANES: usize = 32;
 
-/// Instruction sets that kernels are compiled for.
+/// Instruction sets that kernels are compiled for besides what the compiler may assume everywhere. On other processors
+/// that is enough: NEON is part of aarch64.
+#[cfg(target_arch = "x86_64")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Level {
     /// What the compiler may assume everywhere.
     Baseline,
     /// x86-64-v3: AVX2 and FMA.
-    #[cfg(target_arch = "x86_64")]
     Avx2,
     /// x86-64-v4: AVX-512.
-    #[cfg(target_arch = "x86_64")]
     Avx512,
 }
 
-/// The best level that this processor has.
+/// The level to use: the best that this processor has.
+#[cfg(target_arch = "x86_64")]
 pub(crate) fn level() -> Level {
     #[cfg(test)]
     if let Some(forced) = testing::FORCED.get() {
@@ -47,26 +48,21 @@ pub(crate) fn level() -> Level {
     detected()
 }
 
+#[cfg(target_arch = "x86_64")]
 fn detected() -> Level {
-    #[cfg(target_arch = "x86_64")]
-    {
-        use std::sync::OnceLock;
-        static LEVEL: OnceLock<Level> = OnceLock::new();
-        *LEVEL.get_or_init(|| {
-            let v3 = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
-            let v4 = is_x86_feature_detected!("avx512f")
-                && is_x86_feature_detected!("avx512bw")
-                && is_x86_feature_detected!("avx512dq")
-                && is_x86_feature_detected!("avx512vl");
-            match (v3, v4) {
-                (true, true) => Level::Avx512,
-                (true, false) => Level::Avx2,
-                (false, _) => Level::Baseline,
-            }
-        })
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    Level::Baseline
+    static LEVEL: std::sync::OnceLock<Level> = std::sync::OnceLock::new();
+    *LEVEL.get_or_init(|| {
+        let v3 = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
+        let v4 = is_x86_feature_detected!("avx512f")
+            && is_x86_feature_detected!("avx512bw")
+            && is_x86_feature_detected!("avx512dq")
+            && is_x86_feature_detected!("avx512vl");
+        match (v3, v4) {
+            (true, true) => Level::Avx512,
+            (true, false) => Level::Avx2,
+            (false, _) => Level::Baseline,
+        }
+    })
 }
 
 /// Defines a function whose body is compiled once for every [`Level`] and chosen when it is called.
@@ -193,6 +189,7 @@ pub(crate) fn add_column_sums(into: &mut [f32], partials: &[f32]) {
 pub(crate) mod testing {
     //! What the gradient checks of all operations share.
 
+    #[cfg(target_arch = "x86_64")]
     thread_local! {
         /// The level of kernels that this thread calls itself, instead of the detected one. Not above it!
         pub(crate) static FORCED: std::cell::Cell<Option<super::Level>> = const { std::cell::Cell::new(None) };
