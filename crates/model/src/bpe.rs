@@ -55,10 +55,9 @@ impl Split {
 
     /// The `pre_tokenizer` of a `tokenizer.json`.
     pub(crate) fn pre_tokenizer(self) -> Json {
-        let bytes = |use_regex: bool| {
-            json!({"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": use_regex})
-        };
-        let sequence = |first: Json, second: Json| json!({"type": "Sequence", "pretokenizers": [first, second]});
+        let bytes = |use_regex: bool| json!({"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": use_regex});
+        let sequence =
+            |first: Json, second: Json| json!({"type": "Sequence", "pretokenizers": [first, second]});
         let by = |digits: &str| {
             let pattern = format!(
                 r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{{L}}\p{{N}}]?\p{{L}}+|{digits}| ?[^\s\p{{L}}\p{{N}}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
@@ -92,7 +91,8 @@ impl Bpe {
                     "normalized": false, "special": special})
             })
             .collect();
-        let vocab: Map<String, Json> = self.vocab.iter().map(|(token, id)| (token.clone(), json!(id))).collect();
+        let vocab: Map<String, Json> =
+            self.vocab.iter().map(|(token, id)| (token.clone(), json!(id))).collect();
         let merges: Vec<[&str; 2]> =
             self.merges.iter().map(|(left, right)| [left.as_str(), right.as_str()]).collect();
         let json = json!({

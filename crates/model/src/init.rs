@@ -5,6 +5,7 @@
 //! give equal bytes, whatever the number of threads (a test holds it to that). Ids: control tokens, bytes, merges.
 
 use crate::bpe::{Added, Bpe, Split};
+use crate::tokens::{TemplateKind, template_config};
 use crate::weights::Unfinished;
 use crate::{Config, ModelError, Rope, RopeScaling, SaveOptions, Weights};
 use serde::Deserialize;
@@ -16,9 +17,7 @@ use std::sync::{Mutex, PoisonError};
 use tokenizers::models::bpe::{BPE, BpeTrainer};
 use tokenizers::pre_tokenizers::PreTokenizerWrapper;
 use tokenizers::pre_tokenizers::byte_level::ByteLevel;
-use tokenizers::{
-    AddedToken, OffsetReferential, OffsetType, PreTokenizedString, PreTokenizer, Trainer,
-};
+use tokenizers::{AddedToken, OffsetReferential, OffsetType, PreTokenizedString, PreTokenizer, Trainer};
 
 /// Tokens that no text can spell, in order of their ids: ChatML's three are control tokens, the others frame what a
 /// model writes and are shown when its text is.
@@ -57,11 +56,23 @@ pub struct InitOptions {
     pub context: usize,
     /// Of the weights.
     pub seed: u64,
+    /// How conversations are written.
+    pub template: TemplateKind,
 }
 
 impl Default for InitOptions {
     fn default() -> Self {
-        Self { vocab: 2048, hidden: 192, layers: 4, heads: 6, kv_heads: 3, ffn: 512, context: 2048, seed: 0 }
+        Self {
+            vocab: 2048,
+            hidden: 192,
+            layers: 4,
+            heads: 6,
+            kv_heads: 3,
+            ffn: 512,
+            context: 2048,
+            seed: 0,
+            template: TemplateKind::Compact,
+        }
     }
 }
 
@@ -76,13 +87,17 @@ pub fn init(options: &InitOptions, texts: &[PathBuf], dir: &Path) -> Result<Conf
         return Err(ModelError::Unsupported {
             field: "vocab_size",
             value: options.vocab.to_string(),
-            why: format!("must be at least {}, one token a byte and {} of the chat format", ADDED.len() + BYTES, ADDED.len()),
+            why: format!(
+                "must be at least {}, one token a byte and {} of the chat format",
+                ADDED.len() + BYTES,
+                ADDED.len()
+            ),
         });
     }
     let bpe = train(options.vocab, texts)?;
     let weights = Weights::init(config(options, bpe.vocab.len())?, options.seed);
     std::fs::create_dir_all(dir).map_err(|source| ModelError::Io { path: dir.to_owned(), source })?;
-    let tokenizer_config = json!({
+    let mut tokenizer_config = json!({
         "tokenizer_class": "PreTrainedTokenizerFast",
         "bos_token": null,
         "eos_token": ADDED[END_OF_TURN as usize].0,
@@ -92,6 +107,9 @@ pub fn init(options: &InitOptions, texts: &[PathBuf], dir: &Path) -> Result<Conf
         "clean_up_tokenization_spaces": false,
         "model_max_length": options.context,
     });
+    for (key, value) in template_config(options.template) {
+        tokenizer_config[key] = value;
+    }
     let mut folder = Unfinished::new(dir);
     folder.write("tokenizer.json", bpe.tokenizer_json().as_bytes())?;
     folder.write("tokenizer_config.json", format!("{tokenizer_config:#}\n").as_bytes())?;

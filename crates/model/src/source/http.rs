@@ -85,8 +85,7 @@ impl Client {
         let io = |source| ModelError::Io { path: path.clone(), source };
         let mut fruitless = 0;
         loop {
-            let mut file =
-                OpenOptions::new().create(true).append(true).read(true).open(&path).map_err(io)?;
+            let mut file = OpenOptions::new().create(true).append(true).read(true).open(&path).map_err(io)?;
             let before = file.metadata().map_err(io)?.len();
             match self.attempt(wanted, &mut file, &path, watcher) {
                 Ok(()) => break,
@@ -105,7 +104,8 @@ impl Client {
             let found = sha256(&path, watcher)?;
             if !found.eq_ignore_ascii_case(expected) {
                 std::fs::remove_file(&path).map_err(io)?;
-                let what = format!("its SHA-256 is {found}, {expected} was promised; what came was thrown away");
+                let what =
+                    format!("its SHA-256 is {found}, {expected} was promised; what came was thrown away");
                 return Err(ModelError::Fetch { url: wanted.url.clone(), what });
             }
         }
@@ -151,7 +151,9 @@ impl Client {
             watcher.advance(read as u64);
         }
         match left {
-            Some(left) if left != came => Err(failed(format!("the connection ended after {came} of {left} bytes"))),
+            Some(left) if left != came => {
+                Err(failed(format!("the connection ended after {came} of {left} bytes")))
+            }
             _ => file.sync_all().map_err(io),
         }
     }

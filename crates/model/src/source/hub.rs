@@ -76,7 +76,10 @@ fn chosen(siblings: &[Sibling]) -> Result<Vec<&Sibling>, String> {
         files.extend(siblings.iter().filter(|file| is_shard(&file.rfilename)));
         files.push(index);
     } else if let Some(gguf) = siblings.iter().find(|file| file.rfilename.ends_with(".gguf")) {
-        return Err(format!("it holds no safetensors; fetch a GGUF such as `{}` and give its path", gguf.rfilename));
+        return Err(format!(
+            "it holds no safetensors; fetch a GGUF such as `{}` and give its path",
+            gguf.rfilename
+        ));
     } else {
         return Err(format!("it holds neither {SINGLE} nor {INDEX}"));
     }

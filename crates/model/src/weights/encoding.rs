@@ -46,7 +46,8 @@ impl Encoding {
     /// Bytes of a tensor whose rows are `row` long; `None` where a row is no whole number of blocks, or beyond 64 bits.
     pub(super) fn bytes(self, elements: u64, row: u64) -> Option<u64> {
         let (per_block, bytes) = self.block();
-        (row.is_multiple_of(per_block as u64)).then(|| (elements / per_block as u64).checked_mul(bytes as u64))?
+        (row.is_multiple_of(per_block as u64))
+            .then(|| (elements / per_block as u64).checked_mul(bytes as u64))?
     }
 
     /// Blocks to numbers; `bytes` holds exactly the blocks of `out`.
@@ -80,7 +81,13 @@ impl Encoding {
     }
 
     /// Fills `out` from the bytes at `at`.
-    pub(super) fn read(self, file: &mut File, path: &Path, at: u64, out: &mut [f32]) -> Result<(), ModelError> {
+    pub(super) fn read(
+        self,
+        file: &mut File,
+        path: &Path,
+        at: u64,
+        out: &mut [f32],
+    ) -> Result<(), ModelError> {
         let io = |source| ModelError::Io { path: path.to_owned(), source };
         let (per_block, block_bytes) = self.block();
         file.seek(SeekFrom::Start(at)).map_err(io)?;

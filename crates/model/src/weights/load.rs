@@ -55,7 +55,8 @@ impl Weights {
             let mut head = vec![0.0; embedding.len()];
             file.read(HEAD, &mut head)?;
             if head.iter().zip(embedding).any(|(one, other)| one.to_bits() != other.to_bits()) {
-                let what = format!("tensor `{HEAD}` differs from `{EMBEDDING}` although config.json ties them");
+                let what =
+                    format!("tensor `{HEAD}` differs from `{EMBEDDING}` although config.json ties them");
                 return Err(ModelError::Malformed { path: file.path().to_owned(), what });
             }
         }
@@ -105,7 +106,10 @@ fn open_weights(dir: &Path) -> Result<Vec<SafeFile>, ModelError> {
     let mut files = BTreeMap::new();
     for (name, file) in &weight_map {
         if !is_plain_name(file) {
-            return Err(malformed(&index, format!("tensor `{name}` is said to be in `{file}`, which is no file name")));
+            return Err(malformed(
+                &index,
+                format!("tensor `{name}` is said to be in `{file}`, which is no file name"),
+            ));
         }
         if !files.contains_key(file) {
             files.insert(file.clone(), SafeFile::open(&dir.join(file))?);
@@ -113,7 +117,10 @@ fn open_weights(dir: &Path) -> Result<Vec<SafeFile>, ModelError> {
     }
     for (name, file) in &weight_map {
         if !files.get(file).is_some_and(|open| open.tensors().contains_key(name)) {
-            return Err(malformed(&dir.join(file), format!("tensor `{name}` is missing, which the index says is here")));
+            return Err(malformed(
+                &dir.join(file),
+                format!("tensor `{name}` is missing, which the index says is here"),
+            ));
         }
     }
     for file in files.values() {
@@ -135,7 +142,8 @@ pub(super) fn agree<'a>(
     offered: impl Iterator<Item = (&'a str, &'a [u64], &'a Path)>,
 ) -> Result<(), ModelError> {
     let offered: Vec<_> = offered.collect();
-    let numbers = offered.iter().map(|(_, shape, _)| shape.iter().map(|size| u128::from(*size)).product::<u128>());
+    let numbers =
+        offered.iter().map(|(_, shape, _)| shape.iter().map(|size| u128::from(*size)).product::<u128>());
     affordable(config, numbers.sum(), offered.len())?;
     let layout = Layout::of(config);
     let mut missing: std::collections::BTreeSet<&str> =
@@ -146,7 +154,11 @@ pub(super) fn agree<'a>(
             Some(tensor) => &tensor.shape,
             None => match harmless(name, &layout) {
                 Some(expected) => expected,
-                None => return Err(malformed(format!("tensor `{name}` has no place in this model (see config.json)"))),
+                None => {
+                    return Err(malformed(format!(
+                        "tensor `{name}` has no place in this model (see config.json)"
+                    )));
+                }
             },
         };
         if !expected.is_empty() && !expected.iter().map(|size| *size as u64).eq(shape.iter().copied()) {

@@ -13,8 +13,8 @@ mod save;
 
 pub use gguf::convert_gguf;
 pub(crate) use load::{INDEX, SINGLE};
-pub use save::{SaveOptions, StoredAs};
 pub(crate) use save::{COMPANIONS, UNFINISHED, Unfinished, is_shard, remove_model};
+pub use save::{SaveOptions, StoredAs};
 
 use crate::{Config, ModelError};
 use rand_chacha::ChaCha8Rng;

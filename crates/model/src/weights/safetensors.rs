@@ -46,20 +46,24 @@ impl SafeFile {
         let mut file = File::open(path).map_err(io)?;
         let len = file.metadata().map_err(io)?.len();
         if len < 8 {
-            return Err(malformed(format!("{len} bytes are no safetensors file, which begins with a length of 8")));
+            return Err(malformed(format!(
+                "{len} bytes are no safetensors file, which begins with a length of 8"
+            )));
         }
         let mut prefix = [0; 8];
         file.read_exact(&mut prefix).map_err(io)?;
         let header_len = u64::from_le_bytes(prefix);
         if header_len > (len - 8).min(LONGEST_HEADER) {
-            let what = format!("the header says that it is {header_len} bytes long, the file has {len}: cut off, or not safetensors");
+            let what = format!(
+                "the header says that it is {header_len} bytes long, the file has {len}: cut off, or not safetensors"
+            );
             return Err(malformed(what));
         }
         let mut header = String::new();
         let read = (&file).take(header_len).read_to_string(&mut header);
         read.map_err(|error| malformed(format!("the header is not text: {error}")))?;
-        let header: Map<String, Json> =
-            serde_json::from_str(&header).map_err(|error| malformed(format!("the header is not JSON: {error}")))?;
+        let header: Map<String, Json> = serde_json::from_str(&header)
+            .map_err(|error| malformed(format!("the header is not JSON: {error}")))?;
         let data_at = 8 + header_len;
         let tensors = entries(header, data_at, len).map_err(malformed)?;
         Ok(Self { path: path.to_owned(), file, tensors })
@@ -99,18 +103,24 @@ fn entries(header: Map<String, Json>, data_at: u64, len: u64) -> Result<BTreeMap
             "F32" => Encoding::F32,
             "F16" => Encoding::F16,
             "BF16" => Encoding::Bf16,
-            other => return Err(format!("tensor `{name}` is stored as {other}; F32, F16 and BF16 can be read")),
+            other => {
+                return Err(format!("tensor `{name}` is stored as {other}; F32, F16 and BF16 can be read"));
+            }
         };
         let (start, end) = entry.data_offsets;
         let elements = entry.shape.iter().try_fold(1u64, |product, size| product.checked_mul(*size));
         let bytes = elements.and_then(|elements| encoding.bytes(elements, 1));
         if start > end || bytes != Some(end - start) {
             let (shape, kind) = (&entry.shape, &entry.dtype);
-            return Err(format!("tensor `{name}` of shape {shape:?} in {kind} cannot lie in bytes {start}..{end}"));
+            return Err(format!(
+                "tensor `{name}` of shape {shape:?} in {kind} cannot lie in bytes {start}..{end}"
+            ));
         }
         if end > len - data_at {
             let data = len - data_at;
-            return Err(format!("tensor `{name}` ends at byte {end} of the data, of which there are {data}: cut off?"));
+            return Err(format!(
+                "tensor `{name}` ends at byte {end} of the data, of which there are {data}: cut off?"
+            ));
         }
         ranges.push((start, end, name.clone()));
         tensors.insert(name, Stored { encoding, shape: entry.shape, at: data_at + start });
@@ -119,7 +129,9 @@ fn entries(header: Map<String, Json>, data_at: u64, len: u64) -> Result<BTreeMap
     let mut reached = 0;
     for (start, end, name) in ranges {
         if start != reached {
-            return Err(format!("tensor `{name}` begins at byte {start} of the data where {reached} is expected"));
+            return Err(format!(
+                "tensor `{name}` begins at byte {start} of the data where {reached} is expected"
+            ));
         }
         reached = end;
     }

@@ -103,7 +103,8 @@ impl Weights {
             self.write_shard(folder, &name, tensors, options.stored_as)?;
             places.extend(tensors.iter().map(|tensor| (tensor.name.clone(), json!(name))));
         }
-        let index = json!({"metadata": {"total_size": self.layout.len() as u64 * width}, "weight_map": places});
+        let index =
+            json!({"metadata": {"total_size": self.layout.len() as u64 * width}, "weight_map": places});
         folder.write(INDEX, format!("{index:#}\n").as_bytes())
     }
 
@@ -119,7 +120,8 @@ impl Weights {
         let mut at = 0;
         for tensor in tensors {
             let end = at + tensor.range.len() as u64 * stored_as.width();
-            let entry = json!({"dtype": stored_as.names().0, "shape": tensor.shape, "data_offsets": [at, end]});
+            let entry =
+                json!({"dtype": stored_as.names().0, "shape": tensor.shape, "data_offsets": [at, end]});
             header.insert(tensor.name.clone(), entry);
             at = end;
         }
@@ -252,7 +254,9 @@ pub(crate) fn remove_model(dir: &Path, new: &[String]) -> Result<(), ModelError>
     }
     for name in old {
         match std::fs::remove_file(dir.join(&name)) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(io(&dir.join(&name))(error)),
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(io(&dir.join(&name))(error));
+            }
             Ok(()) | Err(_) => {}
         }
     }

@@ -44,7 +44,8 @@ pub(crate) struct InitArguments {
 
 /// Makes the model.
 pub(crate) fn run(arguments: &InitArguments, context: &Context) -> anyhow::Result<ExitStatus> {
-    let InitArguments { out, text, vocab, hidden, layers, heads, kv_heads, ffn, context: positions } = arguments;
+    let InitArguments { out, text, vocab, hidden, layers, heads, kv_heads, ffn, context: positions } =
+        arguments;
     let options = InitOptions {
         vocab: *vocab,
         hidden: *hidden,
@@ -54,6 +55,7 @@ pub(crate) fn run(arguments: &InitArguments, context: &Context) -> anyhow::Resul
         ffn: *ffn,
         context: *positions,
         seed: context.settings.seed,
+        ..InitOptions::default()
     };
     let config = init(&options, text, out)?;
     let printer = context.printer;

@@ -81,7 +81,9 @@ impl Gguf {
         match self.metadata.get(key) {
             None => Ok(None),
             Some(Value::Whole(number)) if T::try_from(*number).is_ok() => Ok(T::try_from(*number).ok()),
-            Some(other) => Err(self.malformed(format!("`{key}` is {}, expected a whole number", brief(other)))),
+            Some(other) => {
+                Err(self.malformed(format!("`{key}` is {}, expected a whole number", brief(other))))
+            }
         }
     }
 
@@ -205,7 +207,10 @@ impl<R: Read> Input<R> {
     fn count(&mut self, what: &str, least: u64) -> Result<usize, String> {
         let count = self.u64(what)?;
         if count.checked_mul(least).is_none_or(|bytes| bytes > self.left()) {
-            return Err(format!("`{what}` says {count}, which does not fit into the {} bytes left", self.left()));
+            return Err(format!(
+                "`{what}` says {count}, which does not fit into the {} bytes left",
+                self.left()
+            ));
         }
         usize::try_from(count).map_err(|_| format!("`{what}` says {count}, too many for this machine"))
     }
@@ -282,7 +287,9 @@ impl<R: Read> Input<R> {
     fn entry(&mut self, name: &str) -> Result<Entry, String> {
         let dimensions = self.u32(name)?;
         if dimensions == 0 || dimensions > MOST_DIMENSIONS {
-            return Err(format!("tensor `{name}` has {dimensions} dimensions, expected 1 to {MOST_DIMENSIONS}"));
+            return Err(format!(
+                "tensor `{name}` has {dimensions} dimensions, expected 1 to {MOST_DIMENSIONS}"
+            ));
         }
         let mut shape = (0..dimensions).map(|_| self.u64(name)).collect::<Result<Vec<_>, _>>()?;
         shape.reverse();
@@ -304,7 +311,11 @@ impl<R: Read> Input<R> {
         let entry = Entry { shape, encoding, at: self.u64(name)? };
         match entry.bytes() {
             Some(_) => Ok(entry),
-            None => Err(format!("tensor `{name}` of shape {:?} cannot be stored as {}", entry.shape, type_name(kind))),
+            None => Err(format!(
+                "tensor `{name}` of shape {:?} cannot be stored as {}",
+                entry.shape,
+                type_name(kind)
+            )),
         }
     }
 }

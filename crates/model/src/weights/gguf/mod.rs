@@ -46,9 +46,9 @@ fn read(gguf: &mut Gguf) -> Result<Weights, ModelError> {
         .filter(|name| *name != ROPE_FACTORS)
         .map(|name| (name.clone(), hugging_face_name(name).unwrap_or_else(|| name.clone())))
         .collect();
-    let offered = names.iter().map(|(name, renamed)| {
-        (renamed.as_str(), gguf.tensors[name].shape.as_slice(), gguf.path.as_path())
-    });
+    let offered = names
+        .iter()
+        .map(|(name, renamed)| (renamed.as_str(), gguf.tensors[name].shape.as_slice(), gguf.path.as_path()));
     load::agree(&config, offered)?;
     let unpermute = (config.model_type == "llama").then_some(config.head_dim);
     let mut weights = Weights::zeros(config);
@@ -128,7 +128,8 @@ fn config(gguf: &mut Gguf) -> Result<Config, ModelError> {
     let head_dim = gguf.whole(&key("attention.key_length"))?.unwrap_or(hidden_size / heads.max(1));
     for (name, expected) in [("rope.dimension_count", head_dim), ("attention.value_length", head_dim)] {
         if let Some(found) = gguf.whole::<usize>(&key(name))?.filter(|found| *found != expected) {
-            let what = format!("`{}` is {found}; only the width of a head, {expected}, is implemented", key(name));
+            let what =
+                format!("`{}` is {found}; only the width of a head, {expected}, is implemented", key(name));
             return Err(gguf.malformed(what));
         }
     }
@@ -143,7 +144,10 @@ fn config(gguf: &mut Gguf) -> Result<Config, ModelError> {
         kv_heads: gguf.whole(&key("attention.head_count_kv"))?.unwrap_or(heads),
         head_dim,
         rms_norm_eps: eps as f32,
-        rope: Rope { theta: gguf.number(&key("rope.freq_base"))?.unwrap_or(10_000.0), scaling: RopeScaling::Default },
+        rope: Rope {
+            theta: gguf.number(&key("rope.freq_base"))?.unwrap_or(10_000.0),
+            scaling: RopeScaling::Default,
+        },
         qkv_bias: family == "qwen2",
         qk_norm: family == "qwen3",
         tie_embeddings: !gguf.tensors.contains_key("output.weight"),
@@ -167,7 +171,9 @@ fn scaling(gguf: &mut Gguf, config: &Config) -> Result<RopeScaling, ModelError> 
         let mut factors = vec![0.0; config.head_dim / 2];
         gguf.read(ROPE_FACTORS, &mut factors)?;
         return llama3(&config.rope, config.head_dim, &factors).ok_or_else(|| {
-            gguf.malformed(format!("tensor `{ROPE_FACTORS}` is not the rotary scaling of Llama 3, the only one known"))
+            gguf.malformed(format!(
+                "tensor `{ROPE_FACTORS}` is not the rotary scaling of Llama 3, the only one known"
+            ))
         });
     }
     match gguf.text(&key("type")) {
@@ -183,7 +189,8 @@ fn scaling(gguf: &mut Gguf, config: &Config) -> Result<RopeScaling, ModelError> 
 /// factor is the divisor of the lowest frequency. The table must come out again, or it is something else.
 fn llama3(rope: &Rope, head_dim: usize, factors: &[f32]) -> Option<RopeScaling> {
     let factor = f64::from(*factors.last()?);
-    let scaling = RopeScaling::Llama3 { factor, low_freq_factor: 1.0, high_freq_factor: 4.0, original: 8192.0 };
+    let scaling =
+        RopeScaling::Llama3 { factor, low_freq_factor: 1.0, high_freq_factor: 4.0, original: 8192.0 };
     let plain = Rope { theta: rope.theta, scaling: RopeScaling::Default }.inverse_frequencies(head_dim);
     let scaled = Rope { theta: rope.theta, scaling }.inverse_frequencies(head_dim);
     let same = factors.iter().zip(plain.iter().zip(scaled)).all(|(factor, (plain, scaled))| {
@@ -207,12 +214,20 @@ mod tests {
 
     #[test]
     fn a_table_of_divisors_is_llama_3_or_nothing() {
-        let scaling =
-            RopeScaling::Llama3 { factor: 32.0, low_freq_factor: 1.0, high_freq_factor: 4.0, original: 8192.0 };
+        let scaling = RopeScaling::Llama3 {
+            factor: 32.0,
+            low_freq_factor: 1.0,
+            high_freq_factor: 4.0,
+            original: 8192.0,
+        };
         let plain = Rope { theta: 500_000.0, scaling: RopeScaling::Default };
         let scaled = Rope { scaling, ..plain }.inverse_frequencies(64);
-        let mut factors: Vec<f32> =
-            plain.inverse_frequencies(64).iter().zip(scaled).map(|(plain, scaled)| (plain / scaled) as f32).collect();
+        let mut factors: Vec<f32> = plain
+            .inverse_frequencies(64)
+            .iter()
+            .zip(scaled)
+            .map(|(plain, scaled)| (plain / scaled) as f32)
+            .collect();
         assert_eq!(llama3(&plain, 64, &factors), Some(scaling));
         factors[20] *= 1.01;
         assert_eq!(llama3(&plain, 64, &factors), None);

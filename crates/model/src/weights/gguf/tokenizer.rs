@@ -32,7 +32,9 @@ pub(super) fn rebuild(gguf: &Gguf) -> Result<TokenizerFiles, ModelError> {
     let split = match gguf.text("tokenizer.ggml.pre") {
         None => Split::Gpt2,
         Some(name) => Split::of_gguf(name).ok_or_else(|| {
-            gguf.malformed(format!("`tokenizer.ggml.pre` is `{name}`, expected gpt-2, smollm, llama-bpe or qwen2"))
+            gguf.malformed(format!(
+                "`tokenizer.ggml.pre` is `{name}`, expected gpt-2, smollm, llama-bpe or qwen2"
+            ))
         })?,
     };
     let tokens = texts(gguf, "tokenizer.ggml.tokens")?;
@@ -84,7 +86,10 @@ fn texts<'a>(gguf: &'a Gguf, key: &str) -> Result<&'a Vec<String>, ModelError> {
 fn types(gguf: &Gguf, tokens: usize) -> Result<Vec<i64>, ModelError> {
     match gguf.metadata.get("tokenizer.ggml.token_type") {
         Some(Value::Wholes(types)) if types.len() == tokens => Ok(types.clone()),
-        _ => Err(gguf.malformed(format!("`tokenizer.ggml.token_type` is missing or no list of {tokens} numbers"))),
+        _ => {
+            Err(gguf
+                .malformed(format!("`tokenizer.ggml.token_type` is missing or no list of {tokens} numbers")))
+        }
     }
 }
 
@@ -98,7 +103,9 @@ fn merges(gguf: &Gguf, vocab: &HashSet<&str>) -> Result<Vec<(String, String)>, M
     texts(gguf, key)?
         .iter()
         .map(|merge| {
-            split(merge).ok_or_else(|| gguf.malformed(format!("`{key}` holds `{merge}`, not two tokens that make one")))
+            split(merge).ok_or_else(|| {
+                gguf.malformed(format!("`{key}` holds `{merge}`, not two tokens that make one"))
+            })
         })
         .collect()
 }
