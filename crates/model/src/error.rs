@@ -73,4 +73,15 @@ pub enum ModelError {
         /// What is expected there.
         what: String,
     },
+    /// Something could not be fetched.
+    #[error("{url}: {what}")]
+    Fetch {
+        /// Its address.
+        url: String,
+        /// What is wrong.
+        what: String,
+    },
+    /// The caller asked to stop; what is there can be continued.
+    #[error("stopped")]
+    Cancelled,
 }

@@ -6,5 +6,7 @@
 )]
 
 mod gradients;
+mod init;
 mod learning;
 mod tokens;
+mod weights;
