@@ -1,5 +1,6 @@
 //! Models as their users see them: folders in, ids and numbers out.
 
+mod generation;
 mod gradients;
 mod learning;
 mod tokens;
