@@ -3,4 +3,5 @@
 mod generation;
 mod gradients;
 mod learning;
+mod playing;
 mod tokens;
