@@ -5,8 +5,10 @@
     reason = "numbers are computed in f64 and kept in f32 on purpose"
 )]
 
+mod generation;
 mod gradients;
 mod init;
 mod learning;
+mod playing;
 mod tokens;
 mod weights;
