@@ -29,7 +29,7 @@ impl EpisodePlan {
 
 /// Plays one episode to its end.
 ///
-/// A turn without tool calls ends it as `Answered`. Call ids that are missing or already used are replaced, so that
+/// A turn without tool calls ends it as `Answered`, one after which the policy has no room left as `TokenLimit`. Call ids that are missing or already used are replaced, so that
 /// in every trace a result answers exactly one call.
 pub async fn run_episode(policy: &dyn Policy, host: &dyn ToolHost, plan: EpisodePlan) -> Trace {
     let mut trace = Trace {
@@ -56,6 +56,7 @@ pub async fn run_episode(policy: &dyn Policy, host: &dyn ToolHost, plan: Episode
         trace.usage.input_tokens += proposed.usage.input_tokens;
         trace.usage.output_tokens += proposed.usage.output_tokens;
         trace.segments.extend(proposed.segments);
+        let exhausted = proposed.exhausted;
         let mut message = proposed.message;
         let calls = match &mut message {
             Message::Assistant { tool_calls, .. } => {
@@ -66,7 +67,7 @@ pub async fn run_episode(policy: &dyn Policy, host: &dyn ToolHost, plan: Episode
         };
         trace.messages.push(message);
         if calls.is_empty() {
-            trace.stop = Stop::Answered;
+            trace.stop = if exhausted { Stop::TokenLimit } else { Stop::Answered };
             return trace;
         }
         match host.call(&calls).await {
@@ -76,7 +77,8 @@ pub async fn run_episode(policy: &dyn Policy, host: &dyn ToolHost, plan: Episode
                 return trace;
             }
         }
-        if plan.max_output_tokens.is_some_and(|limit| trace.usage.output_tokens >= limit) {
+        let spent = plan.max_output_tokens.is_some_and(|limit| trace.usage.output_tokens >= limit);
+        if spent || exhausted {
             trace.stop = Stop::TokenLimit;
             return trace;
         }
@@ -184,6 +186,29 @@ mod tests {
         let lost = PolicyError { boundary: Boundary::Provider, error: "no answer".into() };
         let trace = play(vec![Err(lost)], 8);
         assert!(matches!(trace.stop, Stop::Failed { boundary: Boundary::Provider, .. }));
+    }
+
+    struct Exhausted(Message);
+
+    impl Policy for Exhausted {
+        fn name(&self) -> &'static str {
+            "exhausted"
+        }
+        fn next_turn<'a>(&'a self, _: TurnRequest<'a>) -> BoxFuture<'a, Result<PolicyTurn, PolicyError>> {
+            let turn = PolicyTurn { exhausted: true, ..PolicyTurn::from(self.0.clone()) };
+            Box::pin(async move { Ok(turn) })
+        }
+    }
+
+    #[test]
+    fn a_policy_without_room_ends_the_episode_after_its_calls() {
+        for (message, messages) in
+            [(Message::calls(vec![call("", "f")]), 3), (Message::answer("half an ans"), 2)]
+        {
+            let plan = EpisodePlan::new("t", vec![Message::User { content: "q".into() }], 0);
+            let trace = pollster::block_on(run_episode(&Exhausted(message), &Echo, plan));
+            assert_eq!((trace.stop, trace.messages.len()), (Stop::TokenLimit, messages));
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! Each verb's own arguments stand beside its code in `commands`; only verbs that work are listed.
 
-use crate::commands::{arenas, doctor, envs, eval, quickstart, report, train};
+use crate::commands::{arenas, doctor, envs, eval, model, quickstart, report, train};
 use crate::printer::Verbosity;
 use crate::settings::Layers;
 use clap::{Args, Parser, Subcommand};
@@ -74,6 +74,9 @@ pub(crate) enum Command {
     /// Measure policies, with intervals, and compare them
     #[command(subcommand)]
     Eval(EvalCommand),
+    /// Fetch a model or make a small one
+    #[command(subcommand)]
+    Model(ModelCommand),
     /// Render a run's report.html again from its summary.json
     Report(report::ReportArguments),
     /// From shipped tables to gated arenas, played by every policy, with a report
@@ -132,6 +135,15 @@ pub(crate) enum EvalCommand {
     Arenas(eval::arenas::EvalArenasArguments),
     /// Compare two finished evaluations of the same arenas
     Compare(eval::compare::CompareArguments),
+}
+
+/// Verbs of `model`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ModelCommand {
+    /// Fetch a model from the Hugging Face hub, or unpack a GGUF file
+    Get(model::get::GetArguments),
+    /// Make a small model of your own, its tokenizer trained on your text
+    Init(model::init::InitArguments),
 }
 
 impl GlobalArguments {

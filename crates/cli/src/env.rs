@@ -1,4 +1,5 @@
-//! Every environment variable that astra reads, declared once. Nothing else in the workspace reads the environment.
+//! Every environment variable that astra reads, declared once. Nothing else in the workspace reads the environment
+//! (what the TLS library reads, SSL_CERT_FILE and SSL_CERT_DIR, and the proxy variables excepted).
 
 /// Path of the settings file; like `--config`.
 pub(crate) const CONFIG: &str = "ASTRA_CONFIG";
@@ -26,6 +27,17 @@ pub(crate) const EPISODE_MAX_CALLS: &str = "ASTRA_EPISODE_MAX_CALLS";
 pub(crate) const EPISODE_FAILURE_RATE: &str = "ASTRA_EPISODE_FAILURE_RATE";
 /// Which reward is reported.
 pub(crate) const EPISODE_REWARD: &str = "ASTRA_EPISODE_REWARD";
+
+/// Address of a Hugging Face hub, as other programs read it too.
+const HF_ENDPOINT: &str = "HF_ENDPOINT";
+/// Token for the Hugging Face hub, as other programs read it too.
+const HF_TOKEN: &str = "HF_TOKEN";
+
+/// Address of the hub and the token for it, where they are set and not empty.
+pub(crate) fn hugging_face() -> (Option<String>, Option<String>) {
+    let read = |name| std::env::var(name).ok().filter(|value| !value.trim().is_empty());
+    (read(HF_ENDPOINT), read(HF_TOKEN))
+}
 
 /// The variables of this process that begin with `ASTRA_`.
 pub(crate) fn variables() -> Vec<(String, String)> {

@@ -7,6 +7,7 @@ use crate::settings::SettingsError;
 use astra_arena::ArenaError;
 use astra_arena::published::PublishedError;
 use astra_eval::PlayError;
+use astra_model::ModelError;
 use astra_sandbox::SandboxError;
 use astra_store::StoreError;
 use astra_train::TrainError;
@@ -216,9 +217,53 @@ fn known(error: &anyhow::Error) -> Option<&dyn Hint> {
             .or_else(|| cause.downcast_ref::<ArenaError>().map(|known| known as &dyn Hint))
             .or_else(|| cause.downcast_ref::<PlayError>().map(|known| known as &dyn Hint))
             .or_else(|| cause.downcast_ref::<PublishedError>().map(|known| known as &dyn Hint))
+            .or_else(|| cause.downcast_ref::<ModelError>().map(|known| known as &dyn Hint))
             .or_else(|| cause.downcast_ref::<astra_environments::Error>().map(|known| known as &dyn Hint))
             .or_else(|| cause.downcast_ref::<TrainError>().map(|known| known as &dyn Hint))
     })
+}
+
+impl Hint for ModelError {
+    fn hints(&self) -> Vec<String> {
+        match self {
+            Self::Fetch { what, .. } if what.contains("401") || what.contains("403") => vec![
+                "a model that asks for agreement needs HF_TOKEN of an account that has agreed".to_owned(),
+            ],
+            Self::Fetch { what, .. } if what.contains("404") => {
+                vec!["look the name up on the hub: `owner/name`, in the same letters".to_owned()]
+            }
+            Self::Fetch { .. } => vec![
+                "HF_ENDPOINT names a mirror of the hub; `astra model get FILE.gguf` takes a file that you have"
+                    .to_owned(),
+            ],
+            Self::Io { .. }
+            | Self::Malformed { .. }
+            | Self::Unsupported { .. }
+            | Self::Tensor { .. }
+            | Self::Batch { .. }
+            | Self::Threads { .. }
+            | Self::Encode { .. }
+            | Self::Template { .. }
+            | Self::Conversation { .. }
+            | Self::Cancelled => Vec::new(),
+        }
+    }
+
+    fn status(&self) -> ExitStatus {
+        match self {
+            Self::Cancelled => ExitStatus::Interrupted,
+            Self::Io { .. }
+            | Self::Malformed { .. }
+            | Self::Unsupported { .. }
+            | Self::Tensor { .. }
+            | Self::Batch { .. }
+            | Self::Threads { .. }
+            | Self::Encode { .. }
+            | Self::Template { .. }
+            | Self::Conversation { .. }
+            | Self::Fetch { .. } => ExitStatus::InputFailed,
+        }
+    }
 }
 
 impl Hint for astra_environments::Error {

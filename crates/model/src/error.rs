@@ -73,4 +73,60 @@ pub enum ModelError {
         /// What is expected there.
         what: String,
     },
+    /// Something could not be fetched.
+    #[error("{url}: {what}")]
+    Fetch {
+        /// Its address.
+        url: String,
+        /// What is wrong.
+        what: String,
+    },
+    /// The caller asked to stop; what is there can be continued.
+    #[error("stopped")]
+    Cancelled,
+    /// Weights of another shape were given to an engine.
+    #[error("the weights have another shape than those they are to replace")]
+    OtherShape,
+    /// An engine without room for anything.
+    #[error(
+        "an engine needs room: max_batch is {max_batch}, max_tokens_in_cache {max_tokens_in_cache} (at least 32), \
+         max_step_tokens {max_step_tokens}"
+    )]
+    EngineBounds {
+        /// Sequences at a time.
+        max_batch: usize,
+        /// Tokens in the cache.
+        max_tokens_in_cache: usize,
+        /// Tokens a step.
+        max_step_tokens: usize,
+    },
+    /// An id that the vocabulary does not have.
+    #[error("token id {id} is not in the vocabulary of {vocabulary}")]
+    Token {
+        /// The id.
+        id: u32,
+        /// Size of the vocabulary.
+        vocabulary: usize,
+    },
+    /// A sequence that cannot do what was asked.
+    #[error("sequence {id} {what}")]
+    Sequence {
+        /// Its number.
+        id: u64,
+        /// What it is, or is not.
+        what: &'static str,
+    },
+    /// A sampling setting that cannot be meant.
+    #[error("sampling field `{field}` is {value}: expected {expected}")]
+    Sampling {
+        /// Field of `Sampling`.
+        field: &'static str,
+        /// Its value.
+        value: f32,
+        /// What it may be.
+        expected: &'static str,
+    },
+    /// The generator that was asked is no more.
+    #[error("the generator has ended")]
+    GeneratorEnded,
 }

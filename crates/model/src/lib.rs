@@ -9,22 +9,34 @@
     reason = "numbers are computed in f64 and kept in f32 on purpose"
 )]
 
+mod bpe;
 mod config;
 mod error;
+mod generate;
+mod init;
 mod learn;
 mod lora;
 mod ops;
 mod optim;
+mod policy;
+mod source;
 mod tokens;
 mod weights;
 
 pub use config::{Config, Rope, RopeScaling};
 pub use error::ModelError;
+pub use generate::{
+    Engine, EngineLoad, EngineOptions, Event, Finish, Generator, Limits, OpenSequence, PendingTurn, Sampled,
+    Sampling, SequenceId, Turn,
+};
+pub use init::{InitOptions, init};
 pub use learn::{Batch, CrossEntropy, LearnOptions, Learner, LearnerState, LossOutput, TokenLoss};
 pub use lora::{Lora, LoraOptions, LoraTarget};
 pub use optim::{AdamW, Schedule, StepStats};
+pub use policy::{ModelPlayer, ModelPolicy, PolicySettings, TurnCounts};
+pub use source::{Endpoints, Fetched, Wanted, Watcher, get};
 pub use tokens::{
     AssistantTurn, Chat, Conversation, Example, MALFORMED_CALL, Piece, Reasoning, TemplateChoice,
     TemplateKind, Tokenizer, template_config,
 };
-pub use weights::{LayerRanges, Layout, Tensor, Weights};
+pub use weights::{LayerRanges, Layout, SaveOptions, StoredAs, Tensor, Weights, convert_gguf};

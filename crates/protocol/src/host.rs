@@ -29,11 +29,13 @@ pub struct PolicyTurn {
     pub usage: Usage,
     /// New token segments, when the policy is ours.
     pub segments: Vec<Segment>,
+    /// The policy has no room for another token: the episode ends as `TokenLimit`, after this turn's calls.
+    pub exhausted: bool,
 }
 
 impl From<Message> for PolicyTurn {
     fn from(message: Message) -> Self {
-        Self { message, usage: Usage::default(), segments: Vec::new() }
+        Self { message, usage: Usage::default(), segments: Vec::new(), exhausted: false }
     }
 }
 

@@ -4,12 +4,13 @@ pub(crate) mod arenas;
 pub(crate) mod doctor;
 pub(crate) mod envs;
 pub(crate) mod eval;
+pub(crate) mod model;
 pub(crate) mod quickstart;
 pub(crate) mod report;
 pub(crate) mod train;
 
 use crate::Context;
-use crate::arguments::{ArenasCommand, Command, EnvsCommand, EvalCommand, TrainCommand};
+use crate::arguments::{ArenasCommand, Command, EnvsCommand, EvalCommand, ModelCommand, TrainCommand};
 use crate::failure::ExitStatus;
 
 /// Runs a command.
@@ -20,6 +21,8 @@ pub(crate) fn run(command: Command, context: &Context) -> anyhow::Result<ExitSta
         Command::Train(TrainCommand::Sft(arguments)) => train::sft::run(&arguments, context),
         Command::Eval(EvalCommand::Arenas(arguments)) => eval::arenas::run(&arguments, context),
         Command::Eval(EvalCommand::Compare(arguments)) => eval::compare::run(&arguments, context),
+        Command::Model(ModelCommand::Get(arguments)) => model::get::run(&arguments, context),
+        Command::Model(ModelCommand::Init(arguments)) => model::init::run(&arguments, context),
         Command::Report(arguments) => report::run(&arguments, context),
         Command::Quickstart(arguments) => quickstart::run(&arguments, context),
         Command::Doctor(arguments) => doctor::run(&arguments, context),

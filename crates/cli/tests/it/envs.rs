@@ -148,26 +148,11 @@ fn quickstart_writes_a_summary_and_a_report_that_stands_alone() {
 
 #[test]
 fn ctrl_c_ends_cleanly_and_resume_gives_the_bytes_of_an_unbroken_run() {
-    use std::process::{Command, Stdio};
     let world = World::new().unwrap();
-    let arguments = ["envs", "from-tables", "chemistry", "--count", "12", "--out", "broken"];
-    let mut child = Command::new(env!("CARGO_BIN_EXE_astra"))
-        .args(arguments)
-        .args(["--accept-missing-protections", "--threads", "1"])
-        .current_dir(world.path("."))
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    // Interrupted as soon as the first arena stands on disk; by then the handler is installed.
-    let part = world.path("broken/part-00000.jsonl");
-    while std::fs::metadata(&part).map_or(0, |part| part.len()) == 0 && child.try_wait().unwrap().is_none() {
-        std::thread::yield_now();
-    }
-    let _ = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
-    let output = child.wait_with_output().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(130), "{said}");
+    let arguments =
+        ["envs", "from-tables", "chemistry", "--count", "12", "--out", "broken", "--threads", "1"];
+    let said =
+        world.interrupt(&arguments, "broken/part-00000.jsonl").unwrap().expect_code(130).unwrap().stderr;
     assert!(said.contains("--resume"), "{said}");
     assert!(!world.path("broken/manifest.json").exists());
     let resume = [&arguments[..], &["--resume"]].concat();

@@ -2,7 +2,6 @@
 
 use crate::world::{Result, World, bytes_under};
 use serde_json::{Value as Json, json};
-use std::process::{Command, Stdio};
 
 /// Eight hand-written arenas in the folder `set`.
 fn arenas(world: &World) -> Result<()> {
@@ -149,24 +148,10 @@ fn an_interrupted_evaluation_is_continued_to_the_same_bytes() {
         world.run(&arguments.iter().map(String::as_str).collect::<Vec<_>>())
     };
     let unbroken = words(&run("unbroken")).unwrap().expect_code(0).unwrap();
-    let mut child = Command::new(env!("CARGO_BIN_EXE_astra"))
-        .args(run("broken"))
-        .current_dir(world.path(""))
-        .env("ASTRA_ACCEPT_MISSING_PROTECTIONS", "1")
-        .env("ASTRA_THREADS", "2")
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let part = world.path("broken/part-00000.jsonl");
-    while std::fs::metadata(&part).map_or(0, |part| part.len()) == 0 && child.try_wait().unwrap().is_none() {
-        std::thread::yield_now();
-    }
-    let id = rustix::process::Pid::from_child(&child);
-    rustix::process::kill_process(id, rustix::process::Signal::INT).unwrap();
-    let output = child.wait_with_output().unwrap();
-    let stderr = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(130), "{stderr}");
+    let arguments = run("broken");
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let stderr =
+        world.interrupt(&arguments, "broken/part-00000.jsonl").unwrap().expect_code(130).unwrap().stderr;
     assert!(stderr.contains("episodes are still to play; the same command continues"), "{stderr}");
     assert!(!world.path("broken/manifest.json").exists());
     let kept = world.read("broken/part-00000.jsonl").unwrap().lines().count();

@@ -4,7 +4,7 @@ use serde_json::{Map, Value as Json};
 use std::error::Error;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 
 pub(crate) type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -49,6 +49,30 @@ impl World {
         variables: &[(&str, &str)],
         stdin: &str,
     ) -> Result<Said> {
+        let mut command = self.command(arguments, variables);
+        let mut child =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+        if let Some(mut input) = child.stdin.take() {
+            // A command that does not read its input closes it early; that is no failure.
+            let _ = input.write_all(stdin.as_bytes());
+        }
+        Said::of(child.wait_with_output()?)
+    }
+
+    /// Runs and interrupts as Ctrl-C does as soon as `file` holds something; by then the handler is installed.
+    pub(crate) fn interrupt(&self, arguments: &[&str], file: &str) -> Result<Said> {
+        let mut command = self.command(arguments, &[]);
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+        let file = self.path(file);
+        while std::fs::metadata(&file).map_or(0, |file| file.len()) == 0 && child.try_wait()?.is_none() {
+            std::thread::yield_now();
+        }
+        let child_id = rustix::process::Pid::from_child(&child);
+        rustix::process::kill_process(child_id, rustix::process::Signal::INT)?;
+        Said::of(child.wait_with_output()?)
+    }
+
+    fn command(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_astra"));
         command.args(arguments).current_dir(self.folder.path());
         for (name, _) in std::env::vars_os() {
@@ -61,18 +85,7 @@ impl World {
             .env("ASTRA_ACCEPT_MISSING_PROTECTIONS", "1")
             .env("ASTRA_THREADS", "2")
             .envs(variables.iter().copied());
-        let mut child =
-            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
-        if let Some(mut input) = child.stdin.take() {
-            // A command that does not read its input closes it early; that is no failure.
-            let _ = input.write_all(stdin.as_bytes());
-        }
-        let output = child.wait_with_output()?;
-        Ok(Said {
-            code: output.status.code(),
-            stdout: String::from_utf8(output.stdout)?,
-            stderr: String::from_utf8(output.stderr)?,
-        })
+        command
     }
 
     /// A hand-written arena that passes every gate, as one JSON object with its code inside.
@@ -97,6 +110,14 @@ impl World {
 }
 
 impl Said {
+    fn of(output: Output) -> Result<Self> {
+        Ok(Self {
+            code: output.status.code(),
+            stdout: String::from_utf8(output.stdout)?,
+            stderr: String::from_utf8(output.stderr)?,
+        })
+    }
+
     /// The last line of stdout as a JSON object.
     pub(crate) fn last_json(&self) -> Result<Map<String, Json>> {
         let line = self.stdout.lines().last().ok_or_else(|| format!("no output; stderr: {}", self.stderr))?;

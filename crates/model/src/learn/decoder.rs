@@ -29,13 +29,14 @@ pub(crate) struct Decoder<'a> {
     pub(crate) angles: &'a Angles,
 }
 
-/// Whether backward will follow.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Extent {
-    /// The whole block.
-    Whole,
-    /// Only what backward needs: all but the last product.
-    ForBackward,
+/// What a block's backward pass reads and changes.
+pub(crate) struct Backward<'a, 'g> {
+    /// The gradient of the block's output, then of its input, `[tokens, hidden]`.
+    pub(crate) dx: &'a mut [f32],
+    pub(crate) slot: &'a mut Slot,
+    pub(crate) scratch: &'a mut Scratch,
+    /// Gradients of parameters, which are added to.
+    pub(crate) into: &'a mut Gradients<'g>,
 }
 
 impl<'a> Decoder<'a> {
@@ -113,15 +114,14 @@ impl<'a> Decoder<'a> {
         })
     }
 
-    /// From `x: [tokens, hidden]` to `y`, which is left alone where only backward's needs are wanted.
+    /// From `x: [tokens, hidden]` to `y`; without a `y`, only as far as backward needs it.
     pub(crate) fn block(
         &self,
         layer: usize,
         x: &[f32],
-        y: &mut [f32],
+        y: Option<&mut [f32]>,
         slot: &mut Slot,
         scratch: &mut Scratch,
-        extent: Extent,
     ) {
         let (config, ranges, tokens) = (self.config(), self.layer(layer), self.tokens());
         let (hidden, inner, eps) = (config.hidden_size, config.intermediate_size, config.rms_norm_eps);
@@ -140,9 +140,7 @@ impl<'a> Decoder<'a> {
         norm::forward(normed, inverse, middle, self.at(&ranges.mlp_norm), eps);
         let gate_up = grow(&mut slot.gate_up, tokens * 2 * inner);
         self.gate_up(layer).forward(gate_up, Keep::Nothing, normed, &mut scratch.inner);
-        if extent == Extent::ForBackward {
-            return;
-        }
+        let Some(y) = y else { return };
         let activated = grow(&mut scratch.activated, tokens * inner);
         swiglu::forward(activated, gate_up, inner);
         y.copy_from_slice(middle);
@@ -172,15 +170,8 @@ impl<'a> Decoder<'a> {
     }
 
     /// Replaces `dx`, the gradient of a block's output, by that of its input `x`, and adds those of its parameters.
-    pub(crate) fn block_backward(
-        &self,
-        layer: usize,
-        dx: &mut [f32],
-        x: &[f32],
-        slot: &mut Slot,
-        scratch: &mut Scratch,
-        into: &mut Gradients<'_>,
-    ) {
+    pub(crate) fn block_backward(&self, layer: usize, x: &[f32], of: Backward<'_, '_>) {
+        let Backward { dx, slot, scratch, into } = of;
         let (config, ranges, tokens) = (self.config(), self.layer(layer), self.tokens());
         let (hidden, inner) = (config.hidden_size, config.intermediate_size);
         let gate_up = &mut slot.gate_up[..tokens * 2 * inner];

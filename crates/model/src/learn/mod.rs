@@ -17,7 +17,7 @@ use crate::ops::rope::Angles;
 use crate::ops::{embedding, grow};
 use crate::optim::{AdamW, Moments, Step, StepStats};
 use crate::{ModelError, Weights};
-use decoder::{Decoder, Extent};
+use decoder::{Backward, Decoder};
 use std::ops::Range;
 use workspace::Workspace;
 
@@ -127,7 +127,7 @@ impl Learner {
                 let (before, after) = residuals.split_at_mut(layer + 1);
                 let (x, y) = (&before[layer][..rows], grow(&mut after[0], rows));
                 let slot = &mut slots[if checkpointing { 0 } else { layer }];
-                decoder.block(layer, x, y, slot, scratch, Extent::Whole);
+                decoder.block(layer, x, Some(y), slot, scratch);
             }
             let dx = grow(d_residual, rows);
             dx.fill(0.0);
@@ -138,9 +138,14 @@ impl Learner {
                 let x = &residuals[layer][..rows];
                 let slot = &mut slots[if checkpointing { 0 } else { layer }];
                 if checkpointing && layer + 1 < layers {
-                    decoder.block(layer, x, &mut [], slot, scratch, Extent::ForBackward);
+                    decoder.block(layer, x, None, slot, scratch);
                 }
-                decoder.block_backward(layer, dx, x, slot, scratch, &mut gradients);
+                let into = &mut gradients;
+                decoder.block_backward(
+                    layer,
+                    x,
+                    Backward { dx: &mut *dx, slot, scratch: &mut *scratch, into },
+                );
             }
             if let Some(table) = gradients.of_weight(&weights.layout().embedding()) {
                 embedding::backward(table, dx, &batch.ids, weights.config().hidden_size);
@@ -183,11 +188,11 @@ impl Learner {
             let Workspace { positions, residuals, slots, scratch, tail, .. } = workspace;
             let decoder = Decoder { weights, lora, batch, positions, angles };
             let rows = batch.ids.len() * weights.config().hidden_size;
-            let [x, y, ..] = &mut residuals[..] else { unreachable!("reserved above") };
-            let (mut x, mut y) = (grow(x, rows), grow(y, rows));
+            let (first, second) = residuals.split_at_mut(1);
+            let (mut x, mut y) = (grow(&mut first[0], rows), grow(&mut second[0], rows));
             embed(weights, batch, x);
             for layer in 0..weights.config().layers {
-                decoder.block(layer, x, y, &mut slots[0], scratch, Extent::Whole);
+                decoder.block(layer, x, Some(&mut *y), &mut slots[0], scratch);
                 std::mem::swap(&mut x, &mut y);
             }
             end(&decoder, x, tail)

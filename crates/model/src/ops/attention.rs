@@ -16,7 +16,10 @@ const QUERIES: usize = 64;
 /// Keys that are taken at a time.
 const KEYS: usize = 128;
 
-type Scores = [f32; QUERIES * KEYS];
+/// A block of scores, row by row [`KEYS`] apart.
+fn scores() -> Vec<f32> {
+    vec![0.0; QUERIES * KEYS]
+}
 
 /// Queries, keys and values of a batch: `[heads.all(), tokens, width]`.
 #[derive(Clone, Copy)]
@@ -111,8 +114,10 @@ kernel! {
         let width = out.len() / logs.len();
         for (row, y) in out.chunks_mut(width).enumerate() {
             let inverse = 1.0 / sums[row];
-            y.iter_mut().for_each(|y| *y *= inverse);
             logs[row] = maxima[row] + sums[row].ln();
+            for y in y {
+                *y *= inverse;
+            }
         }
     }
 }
@@ -131,20 +136,19 @@ pub(crate) fn forward(out: &mut [f32], logs: &mut [f32], inputs: Inputs<'_>) {
             tasks.extend(blocks.map(|(block, (out, logs))| (head, sequence, block * QUERIES, out, logs)));
         }
     }
-    tasks.into_par_iter().for_each(|(head, sequence, first, out, logs)| {
-        let mut scores: Scores = [0.0; QUERIES * KEYS];
+    tasks.into_par_iter().for_each_init(scores, |scores, (head, sequence, first, out, logs)| {
         let (mut maxima, mut sums) = ([f32::NEG_INFINITY; QUERIES], [0.0; QUERIES]);
         let rows = logs.len();
         out.fill(0.0);
         for block in Block::of(first, rows) {
-            block.scores(&mut scores, inputs.query(head, sequence), inputs.key(head, sequence), width);
-            soften(&mut scores, out, &mut maxima, &mut sums, &block);
+            block.scores(scores, inputs.query(head, sequence), inputs.key(head, sequence), width);
+            soften(scores, out, &mut maxima, &mut sums, &block);
             let values = &inputs.value(head, sequence)[block.key * width..][..block.keys * width];
             multiply(
                 ViewMut::new(out, rows, width),
                 Keep::Sum,
                 1.0,
-                View::window(&scores, rows, block.keys, KEYS),
+                View::window(scores, rows, block.keys, KEYS),
                 View::new(values, block.keys, width),
                 Threads::One,
             );
@@ -261,17 +265,25 @@ fn tasks<'a>(into: &'a mut Gradients<'_>, inputs: Inputs<'a>) -> Vec<Task<'a>> {
 
 /// Gradients of queries, keys and values.
 pub(crate) fn backward(into: &mut Gradients<'_>, inputs: Inputs<'_>, outputs: Outputs<'_>) {
-    tasks(into, inputs).into_par_iter().for_each(|task| task_backward(task, inputs, outputs));
+    tasks(into, inputs).into_par_iter().for_each_init(
+        || (scores(), scores()),
+        |(scores, d_scores), task| task_backward(task, inputs, outputs, scores, d_scores),
+    );
 }
 
-fn task_backward(task: Task<'_>, inputs: Inputs<'_>, outputs: Outputs<'_>) {
+fn task_backward(
+    task: Task<'_>,
+    inputs: Inputs<'_>,
+    outputs: Outputs<'_>,
+    scores: &mut [f32],
+    d_scores: &mut [f32],
+) {
     let Task { head, sequence, query: dq, key: dk, value: dv } = task;
     let (width, length) = (inputs.heads.width, sequence.len());
     let at = head * inputs.tokens + sequence.start;
     let (queries, keys) = (inputs.query(head, sequence), inputs.key(head, sequence));
     let values = inputs.value(head, sequence);
     let dy = &outputs.dy[at * width..][..length * width];
-    let (mut scores, mut d_scores): (Scores, Scores) = ([0.0; QUERIES * KEYS], [0.0; QUERIES * KEYS]);
     let one = Threads::One;
     dq.fill(0.0);
     dk.fill(0.0);
@@ -282,20 +294,14 @@ fn task_backward(task: Task<'_>, inputs: Inputs<'_>, outputs: Outputs<'_>) {
         let dy_rows = View::new(&dy[query_rows.clone()], rows, width);
         for block in Block::of(first, rows) {
             let key_rows = block.key * width..(block.key + block.keys) * width;
-            block.scores(&mut scores, queries, keys, width);
-            let into = ViewMut::window(&mut d_scores, rows, block.keys, KEYS);
+            block.scores(scores, queries, keys, width);
+            let into = ViewMut::window(d_scores, rows, block.keys, KEYS);
             let value_rows = View::new(&values[key_rows.clone()], block.keys, width);
             multiply(into, Keep::Nothing, 1.0, dy_rows, value_rows.t(), one);
             let of_rows = at + first..at + first + rows;
-            harden(
-                &mut scores,
-                &mut d_scores,
-                &outputs.logs[of_rows.clone()],
-                &outputs.dots[of_rows],
-                &block,
-            );
-            let weights = View::window(&scores, rows, block.keys, KEYS);
-            let d_scores = View::window(&d_scores, rows, block.keys, KEYS);
+            harden(scores, d_scores, &outputs.logs[of_rows.clone()], &outputs.dots[of_rows], &block);
+            let weights = View::window(scores, rows, block.keys, KEYS);
+            let d_scores = View::window(d_scores, rows, block.keys, KEYS);
             let into = ViewMut::new(&mut dv[key_rows.clone()], block.keys, width);
             multiply(into, Keep::Sum, 1.0, weights.t(), dy_rows, one);
             let into = ViewMut::new(&mut dk[key_rows.clone()], block.keys, width);

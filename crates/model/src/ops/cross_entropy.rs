@@ -41,7 +41,9 @@ kernel! {
 
 kernel! {
     fn scale(row: &mut [f32], by: f32) {
-        row.iter_mut().for_each(|x| *x *= by);
+        for x in row {
+            *x *= by;
+        }
     }
 }
 

@@ -84,6 +84,7 @@ pub(crate) enum Threads {
 }
 
 /// `into = [into +] scale · left · right`.
+#[expect(clippy::needless_pass_by_value, reason = "a view that is written to is used once")]
 pub(crate) fn multiply(
     into: ViewMut<'_>,
     keep: Keep,

@@ -25,40 +25,44 @@ pub(crate) const ROWS: usize = 32;
 /// Lanes of a sum. Enough for two AVX-512 registers; fixed, because it is the order of summation.
 const LANES: usize = 32;
 
-/// Instruction sets that kernels are compiled for.
+/// Instruction sets that kernels are compiled for besides what the compiler may assume everywhere. On other processors
+/// that is enough: NEON is part of aarch64.
+#[cfg(target_arch = "x86_64")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Level {
     /// What the compiler may assume everywhere.
     Baseline,
     /// x86-64-v3: AVX2 and FMA.
-    #[cfg(target_arch = "x86_64")]
     Avx2,
     /// x86-64-v4: AVX-512.
-    #[cfg(target_arch = "x86_64")]
     Avx512,
 }
 
-/// The best level that this processor has.
+/// The level to use: the best that this processor has.
+#[cfg(target_arch = "x86_64")]
 pub(crate) fn level() -> Level {
-    #[cfg(target_arch = "x86_64")]
-    {
-        use std::sync::OnceLock;
-        static LEVEL: OnceLock<Level> = OnceLock::new();
-        *LEVEL.get_or_init(|| {
-            let v3 = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
-            let v4 = is_x86_feature_detected!("avx512f")
-                && is_x86_feature_detected!("avx512bw")
-                && is_x86_feature_detected!("avx512dq")
-                && is_x86_feature_detected!("avx512vl");
-            match (v3, v4) {
-                (true, true) => Level::Avx512,
-                (true, false) => Level::Avx2,
-                (false, _) => Level::Baseline,
-            }
-        })
+    #[cfg(test)]
+    if let Some(forced) = testing::FORCED.get() {
+        return forced;
     }
-    #[cfg(not(target_arch = "x86_64"))]
-    Level::Baseline
+    detected()
+}
+
+#[cfg(target_arch = "x86_64")]
+fn detected() -> Level {
+    static LEVEL: std::sync::OnceLock<Level> = std::sync::OnceLock::new();
+    *LEVEL.get_or_init(|| {
+        let v3 = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
+        let v4 = is_x86_feature_detected!("avx512f")
+            && is_x86_feature_detected!("avx512bw")
+            && is_x86_feature_detected!("avx512dq")
+            && is_x86_feature_detected!("avx512vl");
+        match (v3, v4) {
+            (true, true) => Level::Avx512,
+            (true, false) => Level::Avx2,
+            (false, _) => Level::Baseline,
+        }
+    })
 }
 
 /// Defines a function whose body is compiled once for every [`Level`] and chosen when it is called.
@@ -185,6 +189,12 @@ pub(crate) fn add_column_sums(into: &mut [f32], partials: &[f32]) {
 pub(crate) mod testing {
     //! What the gradient checks of all operations share.
 
+    #[cfg(target_arch = "x86_64")]
+    thread_local! {
+        /// The level of kernels that this thread calls itself, instead of the detected one. Not above it!
+        pub(crate) static FORCED: std::cell::Cell<Option<super::Level>> = const { std::cell::Cell::new(None) };
+    }
+
     /// Numbers between -1 and 1 that differ from seed to seed.
     pub(crate) fn noise(len: usize, seed: u64) -> Vec<f32> {
         use rand_chacha::rand_core::Rng;
@@ -241,6 +251,28 @@ mod tests {
             assert!((f64::from(*y) - expected).abs() <= 2e-7 * expected, "e^{x} = {y}, not {expected}");
         }
         assert!(exp(f32::NEG_INFINITY) < 1e-37 && exp(f32::NAN).is_nan());
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[test]
+    fn every_instruction_set_up_to_the_detected_one_gives_the_same_numbers() {
+        let inputs: Vec<f32> = testing::noise(100, 1).into_iter().map(|x| x * 20.0).collect();
+        let at = |level: Level| {
+            testing::FORCED.set(Some(level));
+            let mut outputs = inputs.clone();
+            exponentials(&mut outputs);
+            testing::FORCED.set(None);
+            outputs
+        };
+        let expected = at(Level::Baseline);
+        // All of them multiply and add with one rounding, so that not even the last bit differs.
+        if detected() != Level::Baseline {
+            assert_eq!(at(Level::Avx2), expected);
+        }
+        if detected() == Level::Avx512 {
+            assert_eq!(at(Level::Avx512), expected);
+        }
+        assert_eq!(level(), detected());
     }
 
     #[test]

@@ -52,8 +52,7 @@ pub(crate) fn row_backward(
 }
 
 kernel! {
-    #[expect(clippy::too_many_arguments, reason = "a kernel's operands")]
-    fn rows_backward(dx: &mut [f32], dw: Option<&mut [f32]>, dy: &[f32], x: &[f32], w: &[f32], inverse: &[f32], ) {
+    fn rows_backward(dx: &mut [f32], dw: Option<&mut [f32]>, dy: &[f32], x: &[f32], w: &[f32], inverse: &[f32]) {
         let width = w.len();
         let mut dw = dw;
         for (row, inverse) in inverse.iter().enumerate() {
@@ -153,7 +152,9 @@ mod tests {
         backward(&mut frozen, None, &dy, kept, &mut Vec::new());
         assert_eq!(dx, frozen);
         for gradient in [&mut dx, &mut dw] {
-            gradient.iter_mut().for_each(|g| *g -= 1.0); // it adds
+            for g in gradient.iter_mut() {
+                *g -= 1.0; // it adds
+            }
         }
         check(&x, &dx, |x| value(x, &weight).0);
         check(&weight, &dw, |weight| value(&x, weight).0);

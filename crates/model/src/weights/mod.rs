@@ -5,6 +5,17 @@
 //! one below the other: queries, keys and values; gate and up. They keep their Hugging Face names and shapes
 //! (`[out, in]`, row-major), and are one matrix to whoever multiplies.
 
+mod encoding;
+mod gguf;
+mod load;
+mod safetensors;
+mod save;
+
+pub use gguf::convert_gguf;
+pub(crate) use load::{INDEX, SINGLE};
+pub(crate) use save::{COMPANIONS, UNFINISHED, Unfinished, is_shard, remove_model};
+pub use save::{SaveOptions, StoredAs};
+
 use crate::{Config, ModelError};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::Rng;

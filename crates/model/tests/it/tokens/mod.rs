@@ -1,4 +1,4 @@
 //! Conversations to ids and back, through every template.
 
 mod properties;
-mod world;
+pub(crate) mod world;

