@@ -189,6 +189,8 @@ fn openai(message: &Message, arguments: Arguments) -> Json {
                 let calls = tool_calls.iter().map(|call| {
                     let written = match (arguments, parse_arguments(&call.arguments)) {
                         (Arguments::Parsed, Ok(parsed)) => Json::Object(parsed),
+                        // No text means no arguments; a template needs an object to write.
+                        (Arguments::Verbatim, Ok(_)) if call.arguments.trim().is_empty() => json!("{}"),
                         (Arguments::Verbatim, _) | (Arguments::Parsed, Err(_)) => json!(call.arguments),
                     };
                     json!({"id": call.id, "type": "function", "function": {"name": call.name, "arguments": written}})

@@ -34,7 +34,7 @@ fn is_ambiguous(chat: &Chat, messages: &[Message]) -> bool {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(192))]
+    #![proptest_config(ProptestConfig { cases: 192, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn an_example_is_what_a_rollout_mints(messages in world::conversation()) {
