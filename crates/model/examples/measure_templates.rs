@@ -1,16 +1,17 @@
 //! How many tokens episodes take in each template, with a vocabulary trained on such episodes.
 //!
 //! `cargo run --release -p astra-model --example measure_templates -- VOCAB EPISODES.jsonl…`, where the files hold
-//! fine-tuning lines. Half of the lines train the vocabulary, the other half is counted.
+//! fine-tuning lines. Half of the lines train the vocabulary (with the
+//! splitting rule of our own small models), the other half is counted.
 
 use anyhow::{Context, Result};
 use astra_model::{Chat, Conversation, Reasoning, TemplateChoice};
 use serde_json::{Value as Json, json};
 use tokenizers::models::bpe::{BPE, BpeTrainerBuilder};
 use tokenizers::pre_tokenizers::byte_level::ByteLevel;
-use tokenizers::pre_tokenizers::digits::Digits;
 use tokenizers::pre_tokenizers::sequence::Sequence;
-use tokenizers::{AddedToken, PreTokenizerWrapper, TokenizerBuilder};
+use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
+use tokenizers::{AddedToken, PreTokenizerWrapper, SplitDelimiterBehavior, TokenizerBuilder};
 
 const CONTROLS: [&str; 9] = [
     "<|endoftext|>",
@@ -25,9 +26,13 @@ const CONTROLS: [&str; 9] = [
 ];
 
 fn chat(texts: &[String], vocabulary: usize, choice: TemplateChoice) -> Result<Chat> {
+    // A letter run takes one sign before it, so that the parts of a name in snake case are one token each.
+    let words = r"[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
+    let split = Split::new(SplitPattern::Regex(words.to_owned()), SplitDelimiterBehavior::Isolated, false)
+        .map_err(anyhow::Error::msg)?;
     let pre = Sequence::new(vec![
-        PreTokenizerWrapper::Digits(Digits::new(true)),
-        PreTokenizerWrapper::ByteLevel(ByteLevel::new(false, false, true)),
+        PreTokenizerWrapper::Split(split),
+        PreTokenizerWrapper::ByteLevel(ByteLevel::new(false, false, false)),
     ]);
     let mut tokenizer = TokenizerBuilder::default()
         .with_model(BPE::default())
@@ -40,7 +45,7 @@ fn chat(texts: &[String], vocabulary: usize, choice: TemplateChoice) -> Result<C
     let mut trainer = BpeTrainerBuilder::new()
         .show_progress(false)
         .vocab_size(vocabulary - CONTROLS.len())
-        .initial_alphabet(ByteLevel::alphabet())
+        .initial_alphabet(ByteLevel::alphabet().into_iter().collect())
         .build();
     tokenizer.train(&mut trainer, texts.iter().map(String::as_str)).map_err(anyhow::Error::msg)?;
     tokenizer

@@ -202,6 +202,7 @@ fn openai(message: &Message, arguments: Arguments) -> Json {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the form of a filter is the library's")]
 fn to_json(value: &Value, options: Kwargs) -> Result<String, Error> {
     let indent = options.get::<Option<usize>>("indent")?;
     if options.get::<Option<bool>>("ensure_ascii")? == Some(true) {

@@ -1,16 +1,17 @@
 //! Reading what models write, well formed or not.
 
 use super::world::{self, CHATML, CONTROLS};
+use anyhow::Result;
 use astra_model::{AssistantTurn, Chat, MALFORMED_CALL, TemplateChoice, TemplateKind};
 use astra_protocol::{Message, ToolCall, parse_arguments};
 use serde_json::json;
 
-fn hermes() -> Chat {
-    world::chat(&CHATML, &json!({}), TemplateChoice::Hermes).unwrap()
+fn hermes() -> Result<Chat> {
+    world::chat(&CHATML, &json!({}), TemplateChoice::Hermes)
 }
 
-fn compact() -> Chat {
-    world::chat(&CONTROLS, &json!({}), TemplateChoice::Compact).unwrap()
+fn compact() -> Result<Chat> {
+    world::chat(&CONTROLS, &json!({}), TemplateChoice::Compact)
 }
 
 /// No host accepts the call: no tool can have its name, or its arguments are no object.
@@ -24,7 +25,7 @@ fn calls(turn: &AssistantTurn) -> Vec<(&str, &str)> {
 
 #[test]
 fn several_calls_with_text_around_them_are_read() {
-    let turn = hermes().parse_text(
+    let turn = hermes().unwrap().parse_text(
         "<think>\nfirst\n</think>\n\nLet me see.\n<tool_call>\n{\"name\": \"a\", \"arguments\": {\"s\": \
          \"</tool_call>\"}}\n</tool_call>\n<tool_call>{\"name\":\"b\",\"arguments\":{}}</tool_call>\nDone.",
     );
@@ -49,7 +50,7 @@ fn a_malformed_call_counts_is_refused_and_keeps_its_text() {
         "<tool_call>\n{\"name\": \"a\", \"arguments\": {}} or so</tool_call>",
         "<tool_call>\n{\"name\": \"a\", \"arguments\": {}}",
     ] {
-        let turn = hermes().parse_text(&format!("{bad}\n{good}"));
+        let turn = hermes().unwrap().parse_text(&format!("{bad}\n{good}"));
         assert_eq!(turn.calls.len(), 2, "{bad}");
         assert_eq!(turn.malformed.len(), 1, "{bad}: {:?}", turn.malformed);
         assert!(is_refused(&turn.calls[0]), "{bad}: {:?}", turn.calls);
@@ -68,7 +69,7 @@ fn a_malformed_call_counts_is_refused_and_keeps_its_text() {
         "<tool_call>a{\"x\":1} y",
         "<tool_call>a{\"x\"",
     ] {
-        let turn = compact().parse_text(&format!("{bad}<tool_call>b{{}}"));
+        let turn = compact().unwrap().parse_text(&format!("{bad}<tool_call>b{{}}"));
         assert_eq!((turn.calls.len(), turn.malformed.len()), (2, 1), "{bad}: {turn:?}");
         assert!(is_refused(&turn.calls[0]), "{bad}: {:?}", turn.calls);
         assert_eq!(calls(&turn)[1], ("b", "{}"), "{bad}");
@@ -77,14 +78,15 @@ fn a_malformed_call_counts_is_refused_and_keeps_its_text() {
 
 #[test]
 fn a_call_in_reasoning_that_was_cut_off_was_not_made() {
-    let turn = hermes().parse_text("<think>maybe <tool_call>{\"name\":\"a\",\"arguments\":{}}</tool_call>");
+    let turn =
+        hermes().unwrap().parse_text("<think>maybe <tool_call>{\"name\":\"a\",\"arguments\":{}}</tool_call>");
     assert!(turn.calls.is_empty());
     assert!(turn.reasoning.unwrap().starts_with("maybe"));
 }
 
 #[test]
 fn where_a_marker_is_a_token_its_letters_are_text() {
-    let chat = compact();
+    let chat = compact().unwrap();
     let spelled = chat.tokenizer().encode_text("say <tool_call>a{}").unwrap();
     let turn = chat.parse(&spelled);
     assert_eq!((turn.content.as_str(), turn.calls.len()), ("say <tool_call>a{}", 0));
@@ -96,7 +98,7 @@ fn where_a_marker_is_a_token_its_letters_are_text() {
 
 #[test]
 fn a_character_cut_in_the_middle_is_marked_and_its_call_refused() {
-    let chat = compact();
+    let chat = compact().unwrap();
     let euro = chat.tokenizer().encode_text("€").unwrap();
     assert_eq!(euro.len(), 3);
     assert_eq!(chat.parse(&euro[..2]).content, "\u{FFFD}");
@@ -113,7 +115,7 @@ fn a_character_cut_in_the_middle_is_marked_and_its_call_refused() {
 
 #[test]
 fn masked_runs_say_exactly_what_the_assistant_wrote() {
-    let chat = hermes();
+    let chat = hermes().unwrap();
     let call = ToolCall { id: "c".into(), name: "f".into(), arguments: "{\"a\":1}".into() };
     let messages = [
         Message::User { content: "q".into() },
