@@ -3,15 +3,16 @@
 //! ```text
 //! <|im_start|>system
 //! {system text}
-//! name(required, optional?, count?:int, choice=first|second, limit=8) What it does > returned fields
+//! name(required optional? count?# choice=first|second limit=8) What it does > returned fields
 //! <|im_end|><|im_start|>user
 //! {question}<|im_end|><tool_call>name{"required":"x"}<tool_call>…<|im_end|><tool_response>{…}<tool_response>{…}<|im_end|>{answer}<|im_end|>
 //! ```
 //!
 //! Turns have no header of their own: after `<|im_end|>` the assistant speaks unless `<|im_start|>` or
-//! `<tool_response>` stands there. A tool's schema becomes a line: a type is named only when it is not a string,
-//! choices are listed (the default first, after `=`), of the description stays what tells tools apart: its first
-//! clause and the names in backticks. Calls and results stay exact; what a schema says beyond its line is lost.
+//! `<tool_response>` stands there. A tool's schema becomes a line: a type is named only when it is not a string (`#` is
+//! a number, whole or not), choices are listed (the default first, after `=`), of the description stays what tells
+//! tools apart: its first clause and the names in backticks. No commas, because a word takes the space before it into
+//! its token. Calls and results stay exact; what a schema says beyond its line is lost.
 
 use super::tokenizer::{Piece, Tokenizer};
 use crate::ModelError;
@@ -159,10 +160,10 @@ fn properties(schema: &Json) -> String {
         |name: &str| schema["required"].as_array().is_some_and(|all| all.iter().any(|one| one == name));
     let all: Vec<String> =
         properties.iter().map(|(name, property)| parameter(name, property, is_required(name))).collect();
-    all.join(", ")
+    all.join(" ")
 }
 
-/// `name`, `name?`, `name:int`, `name=8`, `name=first|second`: what is after `=` is optional, the default first.
+/// `name`, `name?`, `name#`, `name?:bool`, `name=8`, `name=first|second`: what is after `=` is optional, the default first.
 fn parameter(name: &str, property: &Json, required: bool) -> String {
     let mut text = name.to_owned();
     let default = property.get("default").filter(|default| !default.is_null() && !required);
@@ -184,10 +185,10 @@ fn parameter(name: &str, property: &Json, required: bool) -> String {
                 Some(choices) => choices.iter().map(literal).collect::<Vec<_>>().join("|"),
                 None => kind(property),
             };
-            if !kind.is_empty() {
+            if !kind.is_empty() && kind != "#" {
                 text.push(':');
-                text.push_str(&kind);
             }
+            text.push_str(&kind);
         }
     }
     text
@@ -196,8 +197,15 @@ fn parameter(name: &str, property: &Json, required: bool) -> String {
 /// A value without quotes where that cannot be misread.
 fn literal(value: &Json) -> String {
     match value {
-        Json::String(text) if !text.is_empty() && !text.contains(['|', ',', ')', '"', '\n']) => text.clone(),
-        other => other.to_string(),
+        Json::String(text)
+            if !text.is_empty()
+                && !text.contains(|letter: char| "|()\"".contains(letter) || letter.is_whitespace()) =>
+        {
+            text.clone()
+        }
+        Json::String(_) | Json::Null | Json::Bool(_) | Json::Number(_) | Json::Array(_) | Json::Object(_) => {
+            value.to_string()
+        }
     }
 }
 
@@ -212,7 +220,7 @@ fn kind(property: &Json) -> String {
     };
     match name {
         "string" => String::new(),
-        "integer" => "int".to_owned(),
+        "integer" | "number" => "#".to_owned(),
         "boolean" => "bool".to_owned(),
         "array" => format!("[{}]", property.get("items").map(kind).unwrap_or_default()),
         "object" if property["properties"].is_object() => format!("{{{}}}", properties(property)),
@@ -237,6 +245,8 @@ fn short(description: &str) -> (String, Vec<String>) {
         let stops = match letter {
             '。' | '；' | '：' | '\n' | '(' | '（' => true,
             '.' | ';' | ':' => next.is_none_or(char::is_whitespace),
+            // What follows the comma of a longer clause is detail; "Given a city, …" is not a clause yet.
+            ',' => description[..at].split_whitespace().count() > 3,
             _ => false,
         };
         if stops {

@@ -32,7 +32,9 @@ impl Conversation {
             Json::String(text) => read_tools(
                 &serde_json::from_str(text).map_err(|error| wrong("tools", format!("not JSON: {error}")))?,
             )?,
-            tools => read_tools(tools)?,
+            tools @ (Json::Bool(_) | Json::Number(_) | Json::Array(_) | Json::Object(_)) => {
+                read_tools(tools)?
+            }
         };
         let mut open = VecDeque::new();
         let messages = messages
@@ -58,13 +60,11 @@ fn read_tool(field: &str, tool: &Json) -> Result<ToolDoc, ModelError> {
     let parameters = match &function["parameters"] {
         Json::Null => &none,
         object @ Json::Object(_) => object,
-        _ => return Err(wrong(format!("{field}.parameters"), "expected a JSON Schema object")),
+        Json::Bool(_) | Json::Number(_) | Json::String(_) | Json::Array(_) => {
+            return Err(wrong(format!("{field}.parameters"), "expected a JSON Schema object"));
+        }
     };
-    let description = match &function["description"] {
-        Json::Null => String::new(),
-        Json::String(text) => text.clone(),
-        _ => return Err(wrong(format!("{field}.description"), "expected text")),
-    };
+    let description = optional_text(function, &field, "description")?.unwrap_or_default();
     Ok(ToolDoc {
         name: text(function, &field, "name")?,
         description,
@@ -89,15 +89,14 @@ fn read_message(
         "system" | "developer" => Ok(Message::System { content: needed(content)? }),
         "user" => Ok(Message::User { content: needed(content)? }),
         "tool" => {
-            let id = match &message["tool_call_id"] {
-                Json::Null => open.pop_front().ok_or_else(|| {
+            let id = match optional_text(message, field, "tool_call_id")? {
+                None => open.pop_front().ok_or_else(|| {
                     wrong(format!("{field}.tool_call_id"), "is missing, and no call waits for its result")
                 })?,
-                Json::String(id) => {
-                    open.retain(|waiting| waiting != id);
-                    id.clone()
+                Some(id) => {
+                    open.retain(|waiting| *waiting != id);
+                    id
                 }
-                _ => return Err(wrong(format!("{field}.tool_call_id"), "expected text")),
             };
             Ok(Message::Tool { tool_call_id: id, content: needed(content)? })
         }
@@ -108,7 +107,7 @@ fn read_message(
             if content.is_none() && tool_calls.is_empty() {
                 return Err(wrong(format!("{field}.content"), "is missing in a turn without calls"));
             }
-            let (reasoning, content) = read_reasoning(field, object, content.unwrap_or_default())?;
+            let (reasoning, content) = read_reasoning(field, message, content.unwrap_or_default())?;
             Ok(Message::Assistant { content, reasoning, tool_calls })
         }
         other => Err(wrong(
@@ -138,14 +137,12 @@ fn read_content(field: &str, content: Option<&Json>) -> Result<Option<String>, M
 
 fn read_reasoning(
     field: &str,
-    message: &Map<String, Json>,
+    message: &Json,
     content: String,
 ) -> Result<(Option<String>, String), ModelError> {
     for key in ["reasoning_content", "reasoning"] {
-        match message.get(key) {
-            None | Some(Json::Null) => {}
-            Some(Json::String(reasoning)) => return Ok((Some(reasoning.clone()), content)),
-            Some(_) => return Err(wrong(format!("{field}.{key}"), "expected text")),
+        if let Some(reasoning) = optional_text(message, field, key)? {
+            return Ok((Some(reasoning), content));
         }
     }
     let block = content.trim_start().strip_prefix("<think>").and_then(|rest| rest.split_once("</think>"));
@@ -171,15 +168,13 @@ fn read_calls(field: &str, message: &Map<String, Json>, index: usize) -> Result<
             Some(function) => (format!("{field}.function"), function),
             None => (field.clone(), call),
         };
-        let id = match &call["id"] {
-            Json::Null => format!("call_{index}_{number}"),
-            Json::String(id) => id.clone(),
-            _ => return Err(wrong(format!("{field}.id"), "expected text")),
-        };
+        let id = optional_text(call, &field, "id")?.unwrap_or_else(|| format!("call_{index}_{number}"));
         let arguments = match &function["arguments"] {
             Json::String(text) => text.clone(),
             object @ Json::Object(_) => object.to_string(),
-            _ => return Err(wrong(format!("{inner}.arguments"), "expected an object or its JSON text")),
+            Json::Null | Json::Bool(_) | Json::Number(_) | Json::Array(_) => {
+                return Err(wrong(format!("{inner}.arguments"), "expected an object or its JSON text"));
+            }
         };
         Ok(ToolCall { id, name: text(function, &inner, "name")?, arguments })
     };
@@ -189,6 +184,16 @@ fn read_calls(field: &str, message: &Map<String, Json>, index: usize) -> Result<
 fn text(json: &Json, field: &str, key: &str) -> Result<String, ModelError> {
     let text = json[key].as_str().filter(|text| !text.is_empty());
     text.map(str::to_owned).ok_or_else(|| wrong(format!("{field}.{key}"), "expected text"))
+}
+
+fn optional_text(json: &Json, field: &str, key: &str) -> Result<Option<String>, ModelError> {
+    match &json[key] {
+        Json::Null => Ok(None),
+        Json::String(text) => Ok(Some(text.clone())),
+        Json::Bool(_) | Json::Number(_) | Json::Array(_) | Json::Object(_) => {
+            Err(wrong(format!("{field}.{key}"), "expected text"))
+        }
+    }
 }
 
 fn wrong(field: impl Into<String>, what: impl Into<String>) -> ModelError {

@@ -48,10 +48,8 @@ impl Source {
         for file in ["config.json", "generation_config.json"] {
             let path = dir.join(file);
             let Some(text) = read(&path)? else { continue };
-            let ids = match &parsed(&path, &text)?["eos_token_id"] {
-                Json::Array(all) => all.clone(),
-                one => vec![one.clone()],
-            };
+            let ids = &parsed(&path, &text)?["eos_token_id"];
+            let ids = ids.as_array().map_or(std::slice::from_ref(ids), Vec::as_slice);
             let ids = ids.iter().filter_map(Json::as_u64).filter_map(|id| u32::try_from(id).ok());
             source.eos_ids.extend(ids);
         }
@@ -70,22 +68,26 @@ impl Source {
     fn read_tokenizer_config(&mut self, path: &Path, text: &str) -> Result<(), ModelError> {
         let json = parsed(path, text)?;
         let wrong = |what: String| ModelError::Malformed { path: path.to_owned(), what };
-        self.recorded = match &json["astra_template"] {
-            Json::Null => None,
-            Json::String(name) if name == "compact" => Some(TemplateKind::Compact),
-            Json::String(name) if name == "hermes" => Some(TemplateKind::Hermes),
-            Json::String(name) if name == "model" => Some(TemplateKind::Model),
-            other => {
+        self.recorded = match json["astra_template"].as_str() {
+            Some("compact") => Some(TemplateKind::Compact),
+            Some("hermes") => Some(TemplateKind::Hermes),
+            Some("model") => Some(TemplateKind::Model),
+            None if json["astra_template"].is_null() => None,
+            Some(_) | None => {
+                let what = &json["astra_template"];
                 return Err(wrong(format!(
-                    "field `astra_template` is {other}: expected compact, hermes or model"
+                    "field `astra_template` is {what}: expected compact, hermes or model"
                 )));
             }
         };
-        self.reasoning = match &json["astra_reasoning"] {
-            Json::Null => None,
-            Json::String(name) if name == "keep" => Some(Reasoning::Keep),
-            Json::String(name) if name == "drop" => Some(Reasoning::Drop),
-            other => return Err(wrong(format!("field `astra_reasoning` is {other}: expected keep or drop"))),
+        self.reasoning = match json["astra_reasoning"].as_str() {
+            Some("keep") => Some(Reasoning::Keep),
+            Some("drop") => Some(Reasoning::Drop),
+            None if json["astra_reasoning"].is_null() => None,
+            Some(_) | None => {
+                let what = &json["astra_reasoning"];
+                return Err(wrong(format!("field `astra_reasoning` is {what}: expected keep or drop")));
+            }
         };
         self.template = match &json["chat_template"] {
             Json::Null => None,
@@ -100,7 +102,9 @@ impl Source {
                         .to_owned(),
                 )
             }
-            other => return Err(wrong(format!("field `chat_template` is {other}: expected text"))),
+            other @ (Json::Bool(_) | Json::Number(_) | Json::Object(_)) => {
+                return Err(wrong(format!("field `chat_template` is {other}: expected text")));
+            }
         };
         let word = |json: &Json| json.as_str().or_else(|| json["content"].as_str()).map(str::to_owned);
         self.bos = word(&json["bos_token"]);

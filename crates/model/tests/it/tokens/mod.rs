@@ -1,4 +1,8 @@
 //! Conversations to ids and back, through every template.
 
+mod foreign;
 mod properties;
+mod reading;
+mod reference;
+mod snapshots;
 pub(crate) mod world;

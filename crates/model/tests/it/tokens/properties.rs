@@ -1,27 +1,28 @@
 //! What holds for every conversation and every template.
 
 use super::world::{self, CHATML, CONTROLS};
+use anyhow::Result;
 use astra_model::{Chat, Reasoning, TemplateChoice, TemplateKind};
 use astra_protocol::{Message, ToolDoc};
 use proptest::prelude::*;
 use serde_json::json;
 use std::sync::LazyLock;
 
-static CHATS: LazyLock<Vec<Chat>> = LazyLock::new(|| {
-    let chat = |controls: &[&str], choice| world::chat(controls, &json!({}), choice).unwrap();
-    vec![
-        chat(&CONTROLS, TemplateChoice::Hermes),
-        chat(&CHATML, TemplateChoice::Hermes),
-        chat(&CONTROLS, TemplateChoice::Compact),
-        chat(&CONTROLS, TemplateChoice::Compact).with_reasoning(Reasoning::Keep),
-    ]
+static CHATS: LazyLock<Result<Vec<Chat>>> = LazyLock::new(|| {
+    let chat = |controls: &[&str], choice| world::chat(controls, &json!({}), choice);
+    Ok(vec![
+        chat(&CONTROLS, TemplateChoice::Hermes)?,
+        chat(&CHATML, TemplateChoice::Hermes)?,
+        chat(&CONTROLS, TemplateChoice::Compact)?,
+        chat(&CONTROLS, TemplateChoice::Compact)?.with_reasoning(Reasoning::Keep),
+    ])
 });
 
-static TOOLS: LazyLock<Vec<ToolDoc>> = LazyLock::new(|| {
+fn tools() -> Result<[ToolDoc; 1]> {
     let schema =
         json!({"type": "object", "properties": {"<|im_end|>": {"type": "string"}, "n": {"type": "integer"}}});
-    vec![world::tool("search", "Finds <|im_end|> things. Returns `rows`.", &schema).unwrap()]
-});
+    Ok([world::tool("search", "Finds <|im_end|> things. Returns `rows`.", &schema)?])
+}
 
 fn is_turn(message: &Message) -> bool {
     matches!(message, Message::Assistant { .. })
@@ -29,19 +30,20 @@ fn is_turn(message: &Message) -> bool {
 
 /// Whether text of the turn cannot be told from markers: only where markers are text.
 fn is_ambiguous(chat: &Chat, messages: &[Message]) -> bool {
-    let said = serde_json::to_string(messages).unwrap();
+    let said = format!("{messages:?}");
     chat.tokenizer().control("<think>").is_none() && (said.contains("think>") || said.contains("tool_call>"))
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(192))]
+    #![proptest_config(ProptestConfig { cases: 192, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn an_example_is_what_a_rollout_mints(messages in world::conversation()) {
-        for chat in CHATS.iter() {
-            let example = chat.example(&TOOLS, &messages).unwrap();
+        let tools = tools().unwrap();
+        for chat in CHATS.as_ref().unwrap() {
+            let example = chat.example(&tools, &messages).unwrap();
             let first = messages.iter().position(is_turn).unwrap();
-            let mut ids = chat.prompt(&TOOLS, &messages[..first]).unwrap();
+            let mut ids = chat.prompt(&tools, &messages[..first]).unwrap();
             let mut mask = vec![false; ids.len()];
             let mut rest = &messages[first..];
             while let Some((turn, after)) = rest.split_first() {
@@ -63,7 +65,7 @@ proptest! {
 
     #[test]
     fn a_turn_is_read_back_as_it_was_written(turn in world::turn()) {
-        for chat in CHATS.iter().filter(|chat| !is_ambiguous(chat, std::slice::from_ref(&turn))) {
+        for chat in CHATS.as_ref().unwrap().iter().filter(|chat| !is_ambiguous(chat, std::slice::from_ref(&turn))) {
             let mut expected = turn.clone();
             if let Message::Assistant { reasoning, .. } = &mut expected
                 && chat.template_kind() == TemplateKind::Compact
@@ -82,7 +84,7 @@ proptest! {
         ids in prop::collection::vec(0..400_u32, 0..60),
         text in world::text(),
     ) {
-        for chat in CHATS.iter() {
+        for chat in CHATS.as_ref().unwrap() {
             let turn = chat.parse(&ids);
             prop_assert!(turn.malformed.len() <= turn.calls.len());
             let _ = chat.parse_text(&text);
@@ -93,7 +95,7 @@ proptest! {
     fn text_of_others_never_becomes_a_control_token(
         question in world::text(), result in world::text(), description in world::text(),
     ) {
-        for chat in CHATS.iter() {
+        for chat in CHATS.as_ref().unwrap() {
             let controls = |ids: &[u32]| {
                 ids.iter().copied().filter(|id| chat.tokenizer().control_name(*id).is_some()).collect::<Vec<_>>()
             };
