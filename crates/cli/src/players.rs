@@ -4,25 +4,111 @@
 
 use crate::failure::InputError;
 use crate::settings::nearest;
-use astra_eval::{BuiltinPolicy, Player};
+use astra_arena::{Arena, Runtime};
+use astra_eval::{BuiltinPolicy, PlayError, Player};
+use astra_model::{
+    Chat, Engine as GenerationEngine, EngineOptions, Generator, ModelPolicy, PolicySettings, Weights,
+};
+use astra_protocol::Policy;
 use clap::Args;
+use serde_json::{Value as Json, json};
+use std::num::NonZeroUsize;
 use std::path::Path;
+use std::sync::Arc;
+
+/// Episodes that a model plays at a time; its generator answers them together.
+const TOGETHER: NonZeroUsize = NonZeroUsize::new(32).unwrap();
+
+/// Tokens that the generator's cache holds for each of them; episodes that need more wait for others to end.
+const CACHED_TOKENS: usize = 2048;
 
 /// Arguments that say how a model samples.
 #[derive(Args, Clone, Copy, Debug)]
 pub(crate) struct Sampling {
     /// Temperature at which a model samples; without it greedy, or 1 when several episodes are played an arena
     #[arg(long, value_name = "T")]
-    temperature: Option<f64>,
+    temperature: Option<f32>,
+    /// Keep the likeliest tokens that together have this probability
+    #[arg(long, value_name = "P", default_value_t = 1.0)]
+    top_p: f32,
+    /// Longest turn of a model, in tokens
+    #[arg(long, value_name = "N", default_value_t = 512)]
+    max_turn_tokens: usize,
 }
 
-/// The player that a `--policy` means.
-pub(crate) fn parse(policy: &str, sampling: Sampling) -> anyhow::Result<Box<dyn Player>> {
+/// A model at its checkpoint.
+struct Checkpoint {
+    name: String,
+    identity: Json,
+    policy: ModelPolicy,
+}
+
+impl Checkpoint {
+    fn load(folder: &Path, sampling: Sampling, samples: usize, threads: usize) -> anyhow::Result<Self> {
+        let chat = Chat::load(folder)?;
+        let weights = Weights::load(folder)?;
+        let temperature = sampling.temperature.unwrap_or(if samples > 1 { 1.0 } else { 0.0 });
+        let settings = PolicySettings {
+            sampling: astra_model::Sampling {
+                top_p: sampling.top_p,
+                ..astra_model::Sampling::at(temperature)
+            },
+            max_turn_tokens: sampling.max_turn_tokens,
+        };
+        let identity = json!({
+            "weights": weights.id(), "template": format!("{:?}", chat.template_kind()), "temperature": temperature,
+            "top_p": sampling.top_p, "max_turn_tokens": sampling.max_turn_tokens,
+        });
+        let options = EngineOptions {
+            threads,
+            max_batch: TOGETHER.get(),
+            max_tokens_in_cache: TOGETHER.get() * CACHED_TOKENS.max(weights.config().max_positions.min(8192)),
+            ..EngineOptions::default()
+        };
+        let generator = Generator::new(GenerationEngine::new(&weights, options)?, 0)?;
+        let name = folder.display().to_string();
+        let policy = ModelPolicy::new(name.clone(), Arc::new(generator), Arc::new(chat), settings);
+        Ok(Self { name, identity, policy })
+    }
+}
+
+impl Player for Checkpoint {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn identity(&self) -> Json {
+        self.identity.clone()
+    }
+
+    fn policy(&self, _: &Runtime, _: &Arc<Arena>, _: u64) -> Result<Box<dyn Policy>, PlayError> {
+        Ok(Box::new(self.policy.player()))
+    }
+
+    fn concurrency(&self) -> Option<NonZeroUsize> {
+        Some(TOGETHER)
+    }
+}
+
+/// The player that a `--policy` means. `samples` is how many episodes an arena it plays.
+pub(crate) fn parse(
+    policy: &str,
+    sampling: Sampling,
+    samples: usize,
+    threads: NonZeroUsize,
+) -> anyhow::Result<Box<dyn Player>> {
     if let Some(temperature) = sampling.temperature
         && !(temperature.is_finite() && temperature >= 0.0)
     {
         let error = format!("`--temperature {temperature}`: a number from 0 is needed");
         return Err(InputError::new(error).hint("0 is greedy, 1 samples as the model was trained").into());
+    }
+    if !(sampling.top_p > 0.0 && sampling.top_p <= 1.0) || sampling.max_turn_tokens == 0 {
+        let error =
+            format!("`--top-p {}` or `--max-turn-tokens {}`", sampling.top_p, sampling.max_turn_tokens);
+        return Err(InputError::new(error)
+            .hint("`--top-p` is above 0 and at most 1; a turn has at least one token")
+            .into());
     }
     if let Ok(builtin) = policy.parse::<BuiltinPolicy>() {
         return if sampling.temperature.is_some() {
@@ -35,9 +121,7 @@ pub(crate) fn parse(policy: &str, sampling: Sampling) -> anyhow::Result<Box<dyn 
     }
     let folder = Path::new(policy);
     if folder.join("config.json").is_file() {
-        return Err(InputError::new(format!("`{policy}` is a model, and this version plays no models"))
-            .hint(format!("built-in policies are {}", names()))
-            .into());
+        return Ok(Box::new(Checkpoint::load(folder, sampling, samples, threads.get())?));
     }
     if folder.is_dir() {
         return Err(InputError::new(format!("`{policy}` is no checkpoint: it holds no `config.json`"))

@@ -39,4 +39,6 @@ pub use tokens::{
     AssistantTurn, Chat, Conversation, Example, MALFORMED_CALL, Piece, Reasoning, TemplateChoice,
     TemplateKind, Tokenizer, template_config,
 };
-pub use weights::{LayerRanges, Layout, SaveOptions, StoredAs, Tensor, Weights, convert_gguf};
+pub use weights::{
+    LayerRanges, Layout, SaveOptions, StoredAs, Tensor, Weights, convert_gguf, read_tensors, write_tensors,
+};

@@ -56,10 +56,9 @@ impl Restored {
             found.map(|(_, numbers)| (*name, &numbers[..]))
         };
         let state = LearnerState { steps: self.steps, tensors: names.iter().filter_map(find).collect() };
-        learner.restore(&state).map_err(|error| TrainError::Checkpoint {
-            path: self.path.clone(),
-            message: error.to_string(),
-        })
+        learner
+            .restore(&state)
+            .map_err(|error| TrainError::Checkpoint { path: self.path.clone(), message: error.to_string() })
     }
 }
 

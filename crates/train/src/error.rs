@@ -79,15 +79,23 @@ impl TrainError {
     pub fn hints(&self) -> Vec<String> {
         match self {
             Self::Io { .. } | Self::Parquet { .. } | Self::Model(_) => Vec::new(),
-            Self::NoData { .. } => vec!["`astra arenas solve --policy expert --sft FILE` writes traces".to_owned()],
+            Self::NoData { .. } => {
+                vec!["`astra arenas solve --policy expert --sft FILE` writes traces".to_owned()]
+            }
             Self::Row { .. } => {
                 vec!["a row holds `messages` and `tools` in the OpenAI format; see docs/traces.md".to_owned()]
             }
             Self::NothingToLearn { .. } => {
-                vec!["`--max-tokens` is the longest sample; the model's own limit is in its config.json".to_owned()]
+                vec![
+                    "`--max-tokens` is the longest sample; the model's own limit is in its config.json"
+                        .to_owned(),
+                ]
             }
             Self::Diverged { .. } => {
-                vec!["lower `--lr` or `--clip`; the last checkpoint is kept and `--resume` starts there".to_owned()]
+                vec![
+                    "lower `--lr` or `--clip`; the last checkpoint is kept and `--resume` starts there"
+                        .to_owned(),
+                ]
             }
             Self::Checkpoint { .. } => vec!["delete this folder to resume from the one before it".to_owned()],
             Self::Store(error) => error.hints(),

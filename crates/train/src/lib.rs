@@ -4,7 +4,10 @@
 //! step, and writes metrics and checkpoints from which a killed run continues to the same bytes. The arithmetic is
 //! `astra-model`'s.
 
-#![expect(clippy::cast_possible_truncation, reason = "counts of samples and tokens fit the machine they were read on")]
+#![expect(
+    clippy::cast_possible_truncation,
+    reason = "counts of samples and tokens fit the machine they were read on"
+)]
 
 mod checkpoint;
 mod error;

@@ -30,7 +30,8 @@ pub(crate) fn files(path: &Path) -> Result<Vec<PathBuf>, TrainError> {
         let file = entry.map_err(io)?.path();
         let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         // Beside a data set's parts stand its rejected and failed records; they are no traces.
-        let is_data = is_parquet(&file) || (name.ends_with(".jsonl") && !["rejected.jsonl", "failed.jsonl"].contains(&&*name));
+        let is_data = is_parquet(&file)
+            || (name.ends_with(".jsonl") && !["rejected.jsonl", "failed.jsonl"].contains(&&*name));
         if is_data {
             files.push(file);
         }
@@ -47,7 +48,10 @@ fn is_parquet(path: &Path) -> bool {
 }
 
 /// Reads a file, row by row.
-pub(crate) fn read(path: &Path, heard: &mut dyn FnMut(TraceRow) -> Result<(), TrainError>) -> Result<(), TrainError> {
+pub(crate) fn read(
+    path: &Path,
+    heard: &mut dyn FnMut(TraceRow) -> Result<(), TrainError>,
+) -> Result<(), TrainError> {
     if is_parquet(path) {
         return read_parquet(path, heard);
     }
@@ -58,13 +62,19 @@ pub(crate) fn read(path: &Path, heard: &mut dyn FnMut(TraceRow) -> Result<(), Tr
     Ok(())
 }
 
-fn read_parquet(path: &Path, heard: &mut dyn FnMut(TraceRow) -> Result<(), TrainError>) -> Result<(), TrainError> {
+fn read_parquet(
+    path: &Path,
+    heard: &mut dyn FnMut(TraceRow) -> Result<(), TrainError>,
+) -> Result<(), TrainError> {
     let malformed = |error: parquet::errors::ParquetError| TrainError::Parquet {
         path: path.to_owned(),
         message: error.to_string().trim_start_matches("Parquet error: ").to_owned(),
     };
-    let file = std::fs::File::open(path)
-        .map_err(|source| TrainError::Io { action: "open", path: path.to_owned(), source })?;
+    let file = std::fs::File::open(path).map_err(|source| TrainError::Io {
+        action: "open",
+        path: path.to_owned(),
+        source,
+    })?;
     let reader = SerializedFileReader::new(file).map_err(malformed)?;
     for (at, row) in reader.get_row_iter(None).map_err(malformed)?.enumerate() {
         let place = format!("{}: row {}", path.display(), at + 1);

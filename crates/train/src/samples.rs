@@ -4,8 +4,8 @@
 //! cut. A row that is no conversation ends the reading, because a set with silently missing rows teaches something
 //! else than its owner thinks.
 
-use crate::rows::{self, TraceRow};
 use crate::TrainError;
+use crate::rows::{self, TraceRow};
 use astra_model::{Chat, Conversation, Example};
 use astra_protocol::ContentId;
 use rayon::prelude::*;
@@ -63,7 +63,11 @@ impl Samples {
             for file in rows::files(path)? {
                 rows::read(&file, &mut |row| {
                     waiting.push(row);
-                    if waiting.len() == ROWS_AT_ONCE { collected.take(std::mem::take(&mut waiting)) } else { Ok(()) }
+                    if waiting.len() == ROWS_AT_ONCE {
+                        collected.take(std::mem::take(&mut waiting))
+                    } else {
+                        Ok(())
+                    }
                 })?;
             }
         }
@@ -72,7 +76,8 @@ impl Samples {
         if samples.is_empty() {
             let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
             skipped.iter().for_each(|one| *reasons.entry(&one.why).or_default() += 1);
-            let why = reasons.into_iter().max_by_key(|(_, count)| *count).map_or("there are none", |(why, _)| why);
+            let why =
+                reasons.into_iter().max_by_key(|(_, count)| *count).map_or("there are none", |(why, _)| why);
             return Err(TrainError::NothingToLearn { read: skipped.len(), why: why.to_owned() });
         }
         Ok(Self { id: id_of(&samples), samples, skipped })

@@ -6,11 +6,11 @@
 //!
 //! Does not choose hyper-parameters, and does not know how its words reach a person: that is [`Watch`].
 
+use crate::TrainError;
 use crate::checkpoint::{Checkpoints, Progress};
 use crate::metrics::{self, MetricsFile, StepMetrics, io};
 use crate::order::{Order, pieces};
 use crate::samples::{Sample, Samples};
-use crate::TrainError;
 use astra_model::{AdamW, Batch, CrossEntropy, LearnOptions, Learner, LoraOptions, Schedule, Weights};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -205,7 +205,11 @@ impl<'a> Sft<'a> {
             floor: self.settings.lr * self.settings.final_lr,
         };
         let lr = schedule.at(self.progress.step);
-        let adam = AdamW { weight_decay: self.settings.weight_decay, beta2: self.settings.beta2, ..AdamW::default() };
+        let adam = AdamW {
+            weight_decay: self.settings.weight_decay,
+            beta2: self.settings.beta2,
+            ..AdamW::default()
+        };
         let grad_norm = self.learner.step(lr, &adam, Some(self.settings.clip), 1.0 / weight).grad_norm;
         if !mean.is_finite() || !grad_norm.is_finite() {
             return Err(TrainError::Diverged { step, loss: mean, grad_norm });
@@ -214,7 +218,8 @@ impl<'a> Sft<'a> {
         self.progress.tokens += tokens as u64;
         self.progress.learned_tokens += learned_tokens as u64;
         let tokens_per_second = tokens as f64 / started.elapsed().as_secs_f64().max(1e-9);
-        let measured = step.is_multiple_of(self.settings.validate_every.max(1)) || step == self.settings.steps;
+        let measured =
+            step.is_multiple_of(self.settings.validate_every.max(1)) || step == self.settings.steps;
         let validation_loss = match self.validation {
             Some(validation) if measured => Some(self.validate(validation)?),
             Some(_) | None => None,

@@ -8,20 +8,26 @@
 mod encoding;
 mod gguf;
 mod load;
+mod numbers;
 mod safetensors;
 mod save;
 
 pub use gguf::convert_gguf;
 pub(crate) use load::{INDEX, SINGLE};
+pub use numbers::{read_tensors, write_tensors};
 pub(crate) use save::{COMPANIONS, UNFINISHED, Unfinished, is_shard, remove_model};
 pub use save::{SaveOptions, StoredAs};
 
 use crate::{Config, ModelError};
+use astra_protocol::ContentId;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::Rng;
 use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
+
+/// Numbers that are turned into bytes at a time.
+const HASHED_AT_ONCE: usize = 1 << 16;
 
 /// One tensor of a [`Layout`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -239,6 +245,19 @@ impl Weights {
     /// All parameters, to be changed.
     pub fn data_mut(&mut self) -> &mut [f32] {
         &mut self.data
+    }
+
+    /// Hash of shape and numbers.
+    pub fn id(&self) -> ContentId {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(self.config.to_json().as_bytes());
+        let mut bytes = Vec::with_capacity(4 * HASHED_AT_ONCE);
+        for numbers in self.data.chunks(HASHED_AT_ONCE) {
+            bytes.clear();
+            numbers.iter().for_each(|number| bytes.extend_from_slice(&number.to_le_bytes()));
+            hasher.update(&bytes);
+        }
+        ContentId(hasher.finalize().to_hex().to_string())
     }
 
     /// A tensor's numbers by its Hugging Face name.

@@ -24,6 +24,14 @@ pub(super) struct Stored {
     at: u64,
 }
 
+impl Stored {
+    /// How many numbers it has.
+    pub(super) fn elements(&self) -> usize {
+        // Held against the file's length when it was opened, so the product fits.
+        self.shape.iter().product::<u64>() as usize
+    }
+}
+
 /// An open file whose header was found consistent with its length.
 #[derive(Debug)]
 pub(super) struct SafeFile {

@@ -125,12 +125,8 @@ impl Weights {
             header.insert(tensor.name.clone(), entry);
             at = end;
         }
-        let mut header = Json::Object(header).to_string();
-        // Readers that map the file want the numbers at a multiple of eight.
-        header.push_str(&" ".repeat(header.len().next_multiple_of(8) - header.len()));
         folder.stream(name, |out| {
-            out.write_all(&(header.len() as u64).to_le_bytes())?;
-            out.write_all(header.as_bytes())?;
+            write_header(out, header)?;
             for number in tensors.iter().flat_map(|tensor| &self.data[tensor.range.clone()]) {
                 match stored_as {
                     StoredAs::F32 => out.write_all(&number.to_le_bytes())?,
@@ -166,6 +162,15 @@ impl Weights {
     }
 }
 
+/// The length of the header and the header, up to where the numbers begin.
+pub(super) fn write_header(out: &mut impl Write, header: Map<String, Json>) -> std::io::Result<()> {
+    let mut header = Json::Object(header).to_string();
+    // Readers that map the file want the numbers at a multiple of eight.
+    header.push_str(&" ".repeat(header.len().next_multiple_of(8) - header.len()));
+    out.write_all(&(header.len() as u64).to_le_bytes())?;
+    out.write_all(header.as_bytes())
+}
+
 /// Tensors in order, cut where the next one would exceed the limit.
 fn shards(tensors: &[Tensor], width: u64, limit: u64) -> Vec<Vec<Tensor>> {
     let mut shards = vec![Vec::new()];
@@ -184,7 +189,7 @@ fn shards(tensors: &[Tensor], width: u64, limit: u64) -> Vec<Vec<Tensor>> {
     shards
 }
 
-fn io(path: &Path) -> impl Fn(std::io::Error) -> ModelError {
+pub(super) fn io(path: &Path) -> impl Fn(std::io::Error) -> ModelError {
     move |source| ModelError::Io { path: path.to_owned(), source }
 }
 

@@ -37,7 +37,12 @@ pub(crate) struct SolveArguments {
 
 /// Plays.
 pub(crate) fn run(arguments: &SolveArguments, context: &Context) -> anyhow::Result<ExitStatus> {
-    let player = players::parse(&arguments.policy, arguments.sampling)?;
+    let player = players::parse(
+        &arguments.policy,
+        arguments.sampling,
+        arguments.board.samples,
+        context.settings.threads,
+    )?;
     let interrupt = Interrupt::install()?;
     let board = arguments.board.set_up(context)?;
     let stage = Stage {

@@ -86,7 +86,9 @@ pub(crate) fn run(arguments: &SplitArguments, context: &Context) -> anyhow::Resu
     let sides = split(&read.keys, arguments.held_out, seed, may_drop).map_err(|error| {
         let error = InputError::new(error.to_string());
         let error = match arguments.by.as_slice() {
-            [By::Entity] => error.hint("`--by shape` or `--by source` may divide what entities hold together"),
+            [By::Entity] => {
+                error.hint("`--by shape` or `--by source` may divide what entities hold together")
+            }
             [By::Shape] => error.hint("`--by entity` may divide questions of one shape"),
             [By::Source] => error.hint("put arenas of several groups of tables into one folder"),
             _ => error.hint("fewer words in `--by` hold fewer arenas together"),

@@ -39,7 +39,9 @@ pub(crate) struct EvalArenasArguments {
 /// Evaluates.
 pub(crate) fn run(arguments: &EvalArenasArguments, context: &Context) -> anyhow::Result<ExitStatus> {
     let success = super::success(arguments.success)?;
-    let parse = |policy: &str| players::parse(policy, arguments.sampling);
+    let parse = |policy: &str| {
+        players::parse(policy, arguments.sampling, arguments.board.samples, context.settings.threads)
+    };
     let player = parse(&arguments.policy)?;
     let against = arguments.against.as_deref().map(parse).transpose()?;
     let interrupt = Interrupt::install()?;

@@ -22,7 +22,9 @@ const NAMED: usize = 3;
 
 /// Arguments of `train sft`.
 #[derive(Args, Debug)]
-#[command(after_help = "Example: astra train sft traces.jsonl --model models/nano --steps 200 --out runs/sft")]
+#[command(
+    after_help = "Example: astra train sft traces.jsonl --model models/nano --steps 200 --out runs/sft"
+)]
 pub(crate) struct SftArguments {
     /// Traces with `messages` and `tools`: .jsonl or .parquet files, or folders of them
     #[arg(required = true, value_name = "DATA")]
@@ -152,7 +154,11 @@ fn settings(arguments: &SftArguments, samples: &Samples, seed: u64) -> Result<Sf
     if !(arguments.context_loss.is_finite() && arguments.context_loss >= 0.0) {
         return Err(InputError::new(format!("`--context-loss {}` is below 0", arguments.context_loss)));
     }
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "positive and far below 2^53")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "positive and far below 2^53"
+    )]
     let steps = match (arguments.steps, arguments.epochs) {
         (Some(steps), _) => steps,
         (None, Some(epochs)) => {
@@ -164,10 +170,9 @@ fn settings(arguments: &SftArguments, samples: &Samples, seed: u64) -> Result<Sf
     if steps == 0 {
         return Err(InputError::new("a run has at least one step"));
     }
-    let lora = arguments.lora.map(|rank| LoraSettings {
-        rank,
-        alpha: arguments.lora_alpha.unwrap_or(2.0 * rank as f64),
-    });
+    let lora = arguments
+        .lora
+        .map(|rank| LoraSettings { rank, alpha: arguments.lora_alpha.unwrap_or(2.0 * rank as f64) });
     let lr = arguments.lr.unwrap_or(if lora.is_some() { 2e-4 } else { 1e-4 });
     Ok(SftSettings {
         steps,
@@ -230,7 +235,11 @@ fn report_samples(samples: &Samples, folder: &RunFolder, context: &Context) -> a
     file.finish()?;
     if !samples.skipped.is_empty() {
         let path = folder.join("skipped.jsonl");
-        printer.warn(format!("{} traces are left out; `{}` names them", samples.skipped.len(), path.display()));
+        printer.warn(format!(
+            "{} traces are left out; `{}` names them",
+            samples.skipped.len(),
+            path.display()
+        ));
         for one in samples.skipped.iter().take(NAMED) {
             printer.say(format!("  {}: {} ({} tokens)", one.place, one.why, one.tokens));
         }
@@ -266,7 +275,8 @@ impl Watch for Screen {
     }
 
     fn stepped(&mut self, metrics: &StepMetrics) {
-        let validation = metrics.validation_loss.map_or_else(String::new, |loss| format!("  validation {loss:.4}"));
+        let validation =
+            metrics.validation_loss.map_or_else(String::new, |loss| format!("  validation {loss:.4}"));
         let line = format!(
             "loss {:.4}  lr {:.2e}  norm {:.2}  {:.0} tokens/s{validation}",
             metrics.loss, metrics.lr, metrics.grad_norm, metrics.tokens_per_second
@@ -281,7 +291,12 @@ impl Watch for Screen {
 }
 
 /// The loss of the first and the last tenth of the steps, with intervals, and how fast it went.
-fn summarise(history: &[StepMetrics], samples: &Samples, model: &Path, context: &Context) -> anyhow::Result<()> {
+fn summarise(
+    history: &[StepMetrics],
+    samples: &Samples,
+    model: &Path,
+    context: &Context,
+) -> anyhow::Result<()> {
     let tenth = history.len().div_ceil(10);
     let interval = |steps: &[StepMetrics]| -> anyhow::Result<Option<Estimate>> {
         let losses: Vec<f64> = steps.iter().map(|step| step.loss).collect();
