@@ -120,7 +120,7 @@ fn a_tied_model_may_carry_its_head_if_it_is_the_embedding() {
         match Weights::load(dir.path()) {
             Ok(loaded) => assert!(!differs && loaded.data() == weights.data()),
             Err(error) => {
-                assert!(differs && error.to_string().contains("`lm_head.weight` differs"), "{error}")
+                assert!(differs && error.to_string().contains("`lm_head.weight` differs"), "{error}");
             }
         }
     }
