@@ -243,6 +243,12 @@ impl Hint for ModelError {
             | Self::Encode { .. }
             | Self::Template { .. }
             | Self::Conversation { .. }
+            | Self::OtherShape
+            | Self::EngineBounds { .. }
+            | Self::Token { .. }
+            | Self::Sequence { .. }
+            | Self::Sampling { .. }
+            | Self::GeneratorEnded
             | Self::Cancelled => Vec::new(),
         }
     }
@@ -250,6 +256,7 @@ impl Hint for ModelError {
     fn status(&self) -> ExitStatus {
         match self {
             Self::Cancelled => ExitStatus::Interrupted,
+            Self::GeneratorEnded => ExitStatus::WeFailed,
             Self::Io { .. }
             | Self::Malformed { .. }
             | Self::Unsupported { .. }
@@ -259,6 +266,11 @@ impl Hint for ModelError {
             | Self::Encode { .. }
             | Self::Template { .. }
             | Self::Conversation { .. }
+            | Self::OtherShape
+            | Self::EngineBounds { .. }
+            | Self::Token { .. }
+            | Self::Sequence { .. }
+            | Self::Sampling { .. }
             | Self::Fetch { .. } => ExitStatus::InputFailed,
         }
     }
