@@ -216,8 +216,9 @@ impl DistractorPool {
         seed: u64,
     ) -> Result<Mixing, ArenaError> {
         let mut excluded = Excluded::default();
+        let codes: Vec<ContentId> = arena.spec().tools.iter().map(|tool| code_hash(&tool.code)).collect();
         let eligible: Vec<&PoolTool> =
-            self.tools.iter().filter(|tool| excluded.admits(arena, tool)).collect();
+            self.tools.iter().filter(|tool| excluded.admits(arena, &codes, tool)).collect();
         let ranked = self.rank(arena, &eligible);
         let gold =
             if arena.spec().gold.is_empty() { None } else { Some(gold_for_seed(runtime, arena, seed)?) };
@@ -293,11 +294,12 @@ impl DistractorPool {
 
 impl Excluded {
     /// Whether a pool tool may be mixed into the arena by what is written about both; counts it when not.
-    fn admits(&mut self, arena: &Arena, tool: &PoolTool) -> bool {
+    /// `codes` are the hashes of the arena's own tools.
+    fn admits(&mut self, arena: &Arena, codes: &[ContentId], tool: &PoolTool) -> bool {
         let (ours, theirs) = (arena.spec(), tool.home.spec());
         let slot = if ours.tool(&tool.name).is_some() {
             &mut self.same_name
-        } else if ours.tools.iter().any(|own| code_hash(&own.code) == tool.code) {
+        } else if codes.contains(&tool.code) {
             &mut self.same_code
         } else if arena.id() == tool.home.id()
             || (ours.domain == theirs.domain && ours.domain != UNKNOWN_DOMAIN)

@@ -1,5 +1,5 @@
 //! Every environment variable that astra reads, declared once. Nothing else in the workspace reads the environment
-//! (what the TLS library reads, SSL_CERT_FILE and SSL_CERT_DIR, and the proxy variables excepted).
+//! (what the TLS library reads, `SSL_CERT_FILE` and `SSL_CERT_DIR`, and the proxy variables excepted).
 
 /// Path of the settings file; like `--config`.
 pub(crate) const CONFIG: &str = "ASTRA_CONFIG";

@@ -245,6 +245,12 @@ impl Hint for ModelError {
             | Self::Encode { .. }
             | Self::Template { .. }
             | Self::Conversation { .. }
+            | Self::OtherShape
+            | Self::EngineBounds { .. }
+            | Self::Token { .. }
+            | Self::Sequence { .. }
+            | Self::Sampling { .. }
+            | Self::GeneratorEnded
             | Self::Cancelled => Vec::new(),
         }
     }
@@ -252,6 +258,7 @@ impl Hint for ModelError {
     fn status(&self) -> ExitStatus {
         match self {
             Self::Cancelled => ExitStatus::Interrupted,
+            Self::GeneratorEnded => ExitStatus::WeFailed,
             Self::Io { .. }
             | Self::Malformed { .. }
             | Self::Unsupported { .. }
@@ -261,6 +268,11 @@ impl Hint for ModelError {
             | Self::Encode { .. }
             | Self::Template { .. }
             | Self::Conversation { .. }
+            | Self::OtherShape
+            | Self::EngineBounds { .. }
+            | Self::Token { .. }
+            | Self::Sequence { .. }
+            | Self::Sampling { .. }
             | Self::Fetch { .. } => ExitStatus::InputFailed,
         }
     }

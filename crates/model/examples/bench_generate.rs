@@ -47,15 +47,17 @@ fn main() -> Result<(), Box<dyn Error>> {
     for _ in 0..=repeats {
         let ids: Vec<SequenceId> = (0..batch).map(|at| engine.open(at as u64)).collect();
         for (at, id) in ids.iter().enumerate() {
-            let text: Vec<u32> =
-                (0..prompt).map(|i| ((i * 7919 + at * 104_729 + 13) % vocabulary) as u32).collect();
+            let token = |i: usize| u32::try_from((i * 7919 + at * 104_729 + 13) % vocabulary);
+            let text = (0..prompt).map(token).collect::<Result<Vec<u32>, _>>()?;
             engine.extend(*id, &text)?;
         }
         let rates = |tokens: usize, (wall, cpu): (f64, f64)| [tokens as f64 / wall, tokens as f64 / cpu];
         prefill.push(rates(batch * prompt, run(&mut engine, &ids, 1)?));
         decode.push(rates(batch * new, run(&mut engine, &ids, new)?));
         written = engine.ids(ids[0]).map(|all| all[prompt..].to_vec()).unwrap_or_default();
-        ids.into_iter().for_each(|id| engine.close(id));
+        for id in ids {
+            engine.close(id);
+        }
     }
     // The first round warms caches and buffers.
     let best =

@@ -147,6 +147,13 @@ fn config(options: &InitOptions, vocab_size: usize) -> Result<Config, ModelError
     Config::from_json(&config.to_json())
 }
 
+/// What a trained model says of itself.
+#[derive(Deserialize)]
+struct Trained {
+    vocab: indexmap::IndexMap<String, u32>,
+    merges: Vec<(String, String)>,
+}
+
 fn train(vocab: usize, texts: &[PathBuf]) -> Result<Bpe, ModelError> {
     let split = Split::Ours;
     let failed = |what: String| ModelError::Malformed { path: PathBuf::from("tokenizer"), what };
@@ -175,11 +182,6 @@ fn train(vocab: usize, texts: &[PathBuf]) -> Result<Bpe, ModelError> {
     let mut model = BPE::default();
     trainer.train(&mut model).map_err(|error| failed(error.to_string()))?;
     // The model's own text is the one place where its merges can be read.
-    #[derive(Deserialize)]
-    struct Trained {
-        vocab: indexmap::IndexMap<String, u32>,
-        merges: Vec<(String, String)>,
-    }
     let trained = serde_json::to_string(&model).and_then(|text| serde_json::from_str(&text));
     let Trained { vocab, merges } = trained.map_err(|error: serde_json::Error| failed(error.to_string()))?;
     let mut vocab: Vec<(String, u32)> = vocab.into_iter().collect();

@@ -215,7 +215,9 @@ impl Decoder {
         for query in queries.chunks_exact_mut(width) {
             norm_head(query, &layer.query_norm, eps);
             self.rope.turn(query, position);
-            query.iter_mut().for_each(|number| *number *= scale);
+            for number in query {
+                *number *= scale;
+            }
         }
         lanes::write_row(qkv, rows, row, 0, queries);
         let block = &mut cache[position / BLOCK];

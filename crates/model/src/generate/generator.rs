@@ -183,17 +183,16 @@ impl Server {
             Command::Turn { id, suffix, limits, sampling, reply } => {
                 let began =
                     self.engine.extend(id, &suffix).and_then(|()| self.engine.generate(id, limits, sampling));
-                match began {
-                    Err(error) => reply.send(Err(error)),
-                    Ok(()) => {
-                        let turn = Turn {
-                            tokens: Vec::new(),
-                            logprobs: Vec::new(),
-                            finish: Finish::Length,
-                            policy_version: self.version,
-                        };
-                        self.turns.insert(id, (turn, reply));
-                    }
+                if let Err(error) = began {
+                    reply.send(Err(error));
+                } else {
+                    let turn = Turn {
+                        tokens: Vec::new(),
+                        logprobs: Vec::new(),
+                        finish: Finish::Length,
+                        policy_version: self.version,
+                    };
+                    self.turns.insert(id, (turn, reply));
                 }
             }
             Command::Cancel { id } => {

@@ -10,6 +10,7 @@ const BYTES_PER_NS: f64 = 20.0;
 const SUMS_PER_NS: f64 = 40.0;
 
 /// A matrix `[outputs, inputs]`, repacked and padded with zeros to multiples of 32.
+#[expect(clippy::struct_field_names, reason = "how many panels there are is called so everywhere")]
 pub(crate) struct Panels {
     data: Vec<Lane>,
     panels: usize,

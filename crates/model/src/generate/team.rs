@@ -44,6 +44,7 @@ impl Team {
 
     /// Into how many pieces work of `ns` nanoseconds is cut, at most `units`.
     fn pieces(&self, ns: f64, units: usize) -> usize {
+        #[expect(clippy::cast_sign_loss, reason = "times are not negative")]
         let worth = (ns / PIECE_NS) as usize;
         // A few pieces a thread, so that a thread which is held up does not hold up the others.
         worth.min(self.threads * 4).min(units).max(1)

@@ -95,7 +95,8 @@ impl Client {
                     if fruitless == FRUITLESS || !may_pass(&error) {
                         return Err(error);
                     }
-                    std::thread::sleep(Duration::from_millis(500 << fruitless));
+                    // Nobody unparks this thread: a plain pause before the next attempt, seconds at most.
+                    std::thread::park_timeout(Duration::from_millis(500 << fruitless));
                 }
                 Err(other) => return Err(other),
             }
@@ -161,16 +162,14 @@ impl Client {
 
 /// Whether another attempt may succeed: not after an answer that was a plain no.
 fn may_pass(error: &ModelError) -> bool {
-    match error {
-        ModelError::Fetch { what, .. } => !what.starts_with("the server says 4"),
-        _ => false,
-    }
+    matches!(error, ModelError::Fetch { what, .. } if !what.starts_with("the server says 4"))
 }
 
 fn said(error: &ureq::Error) -> String {
-    match error {
-        ureq::Error::StatusCode(code) => format!("the server says {code}"),
-        other => other.to_string(),
+    if let ureq::Error::StatusCode(code) = error {
+        format!("the server says {code}")
+    } else {
+        error.to_string()
     }
 }
 
@@ -188,5 +187,7 @@ fn sha256(path: &Path, watcher: &dyn Watcher) -> Result<String, ModelError> {
         }
         hash.update(&buffer[..read]);
     }
-    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    let digits =
+        |byte: &u8| [byte >> 4, byte & 15].map(|digit| char::from(b"0123456789abcdef"[usize::from(digit)]));
+    Ok(hash.finalize().iter().flat_map(digits).collect())
 }

@@ -1,7 +1,7 @@
 //! Repositories of the Hugging Face hub: the files of a plain model folder, at one revision.
 
 use super::http::{Client, Download};
-use super::{Endpoints, Watcher};
+use super::{Endpoints, Watcher, is_gguf};
 use crate::ModelError;
 use crate::weights::{COMPANIONS, INDEX, SINGLE, is_shard, remove_model};
 use serde::Deserialize;
@@ -75,7 +75,7 @@ fn chosen(siblings: &[Sibling]) -> Result<Vec<&Sibling>, String> {
     } else if let Some(index) = named(INDEX) {
         files.extend(siblings.iter().filter(|file| is_shard(&file.rfilename)));
         files.push(index);
-    } else if let Some(gguf) = siblings.iter().find(|file| file.rfilename.ends_with(".gguf")) {
+    } else if let Some(gguf) = siblings.iter().find(|file| is_gguf(&file.rfilename)) {
         return Err(format!(
             "it holds no safetensors; fetch a GGUF such as `{}` and give its path",
             gguf.rfilename

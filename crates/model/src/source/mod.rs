@@ -75,7 +75,7 @@ impl Wanted {
         if text.eq_ignore_ascii_case(SMOLLM2) {
             return Some(Self::SmolLm2);
         }
-        if Path::new(text).extension().is_some_and(|kind| kind.eq_ignore_ascii_case("gguf")) {
+        if is_gguf(text) {
             return Some(Self::Gguf(PathBuf::from(text)));
         }
         let (owner, name) = text.split_once('/')?;
@@ -86,6 +86,10 @@ impl Wanted {
         };
         (plain(owner) && plain(name)).then(|| Self::Hub(text.to_owned()))
     }
+}
+
+fn is_gguf(name: &str) -> bool {
+    Path::new(name).extension().is_some_and(|kind| kind.eq_ignore_ascii_case("gguf"))
 }
 
 /// Makes `dir` the model that is wanted.

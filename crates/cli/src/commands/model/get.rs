@@ -15,7 +15,7 @@ use std::path::PathBuf;
 #[derive(Args, Debug)]
 #[command(after_help = "Example: astra model get smollm2-135m --out models/smollm2-135m")]
 pub(crate) struct GetArguments {
-    /// `smollm2-135m`, `owner/name` on the Hugging Face hub (HF_ENDPOINT and HF_TOKEN are obeyed), or a .gguf file
+    /// `smollm2-135m`, `owner/name` on the Hugging Face hub (`HF_ENDPOINT` and `HF_TOKEN` are obeyed), or a .gguf file
     model: String,
     /// Folder to write; a fetch that was stopped goes on where it was
     #[arg(long, value_name = "DIR")]

@@ -1,5 +1,7 @@
 //! Tiles of up to 6 rows and 4 lanes for AVX2 with FMA: two registers a row and lane, 12 sums at most.
 
+#![expect(clippy::needless_range_loop, reason = "indices below constants keep the sums in registers")]
+
 use super::{Place, Rows, Sums};
 use crate::generate::lanes::{BLOCK, Lane};
 use std::arch::x86_64::{

@@ -1,5 +1,7 @@
 //! Tiles of up to 12 rows and 8 lanes for AVX-512: one register a row and lane, 24 sums at most.
 
+#![expect(clippy::needless_range_loop, reason = "indices below constants keep the sums in registers")]
+
 use super::{Place, Rows, Sums};
 use crate::generate::lanes::{BLOCK, Lane};
 use std::arch::x86_64::{

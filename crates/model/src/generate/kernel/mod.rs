@@ -5,6 +5,8 @@
 //! how many rows stand beside it, nor on how a prompt is cut into chunks. The same product serves linear layers
 //! (panels of weights), attention scores (panels of keys) and attention values (panels of values).
 
+#![expect(clippy::inline_always, reason = "tiles are compiled for the instructions of their level")]
+
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]
@@ -15,6 +17,7 @@ use super::lanes::{Lane, Level};
 
 /// Rows of input.
 #[derive(Clone, Copy)]
+#[expect(clippy::struct_field_names, reason = "how many rows there are is called so everywhere")]
 pub(crate) struct Rows<'a> {
     /// `[blocks][rows]`, two lanes each.
     pub(crate) lanes: &'a [Lane],

@@ -134,7 +134,7 @@ fn parse(input: &mut Input<impl Read>) -> Result<Parsed, String> {
     }
     let alignment = match metadata.get("general.alignment") {
         None => ALIGNMENT,
-        Some(Value::Whole(alignment @ 1..=1_048_576)) => *alignment as u64,
+        Some(Value::Whole(alignment @ 1..=1_048_576)) => alignment.unsigned_abs() as u64,
         Some(other) => return Err(format!("`general.alignment` is {}", brief(other))),
     };
     place(&mut tensors, input.position.next_multiple_of(alignment), input.len)?;

@@ -67,7 +67,7 @@ fn read(gguf: &mut Gguf) -> Result<Weights, ModelError> {
 }
 
 /// Llama files hold a head's rows in pairs that are rotated together (0, d/2, 1, d/2 + 1, …), for the interleaved form
-/// of RoPE; here the two halves of a head are rotated together, so its rows go back to 0, 1, … d/2, ….
+/// of `RoPE`; here the two halves of a head are rotated together, so its rows go back to 0, 1, … d/2, ….
 fn halves_from_pairs(matrix: &mut [f32], head_dim: usize, columns: usize) {
     let mut head = vec![0.0; head_dim * columns];
     for rows in matrix.chunks_exact_mut(head_dim * columns) {
@@ -209,7 +209,7 @@ mod tests {
         // Two heads of width 4, one column: rows numbered in the order that they should have.
         let mut matrix = [0.0, 2.0, 1.0, 3.0, 4.0, 6.0, 5.0, 7.0];
         halves_from_pairs(&mut matrix, 4, 1);
-        assert_eq!(matrix, [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]);
+        assert_eq!(matrix.map(|row| row as i32), [0, 1, 2, 3, 4, 5, 6, 7]);
     }
 
     #[test]
