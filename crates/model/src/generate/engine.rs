@@ -433,7 +433,6 @@ impl Engine {
         let Self { decoder, team, rows, .. } = self;
         let level = decoder.level();
         let mut pieces = Vec::with_capacity(planned.len());
-        let mut draws = Vec::new();
         let mut samplings = Vec::with_capacity(planned.len());
         for (_, sequence, count) in planned {
             let end = sequence.cached + *count;
@@ -447,10 +446,8 @@ impl Engine {
             });
         }
         let wanted = samplings.iter().flatten().count();
-        if rows.len() < wanted {
-            rows.resize_with(wanted, Vec::new);
-        }
-        draws.resize(wanted, Sampled { token: 0, logprob: 0.0 });
+        rows.resize_with(wanted.max(rows.len()), Vec::new);
+        let mut draws = vec![Sampled { token: 0, logprob: 0.0 }; wanted];
         team.enter(|| {
             let vocabulary = decoder.config().vocab_size;
             let logits = decoder.forward(team, &mut pieces);
