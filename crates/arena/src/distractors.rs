@@ -7,7 +7,7 @@
 //!    the value of one of the arena's goals for the gold arguments.
 
 use crate::arena::{Arena, ArenaError, Runtime, properties};
-use crate::embed::{Embedder, cosine};
+use crate::embed::{Compared, Embedder};
 use crate::episode::below;
 use crate::gates::answering_distractor;
 use crate::gold::gold_for_seed;
@@ -77,7 +77,7 @@ struct PoolTool {
     home: Arc<Arena>,
     name: String,
     code: ContentId,
-    vector: Vec<f32>,
+    vector: Compared,
 }
 
 /// What to mix into an episode, and how it was chosen.
@@ -188,7 +188,7 @@ impl DistractorPool {
                         home: Arc::clone(home),
                         name: tool.doc.name.clone(),
                         code: code_hash(&tool.code),
-                        vector: embedder.embed(&description(home, &tool.doc.name)),
+                        vector: Compared::new(&embedder.embed(&description(home, &tool.doc.name))),
                     });
                 }
             }
@@ -275,7 +275,8 @@ impl DistractorPool {
             })
             .collect();
         for (name, vector) in &own {
-            let raw: Vec<f64> = eligible.iter().map(|tool| cosine(vector, &tool.vector)).collect();
+            let square = vector.iter().map(|x| f64::from(*x) * f64::from(*x)).sum();
+            let raw: Vec<f64> = eligible.iter().map(|tool| tool.vector.cosine(vector, square)).collect();
             let (least, most) = raw
                 .iter()
                 .fold((f64::INFINITY, f64::NEG_INFINITY), |(least, most), x| (least.min(*x), most.max(*x)));
