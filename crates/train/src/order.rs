@@ -100,6 +100,6 @@ mod tests {
     fn pieces_tile_the_step_and_keep_to_the_limit_where_they_can() {
         assert_eq!(pieces(&[5, 5, 1, 9, 20, 3], 10), [0..2, 2..4, 4..5, 5..6]);
         assert!(pieces(&[], 10).is_empty());
-        assert_eq!(pieces(&[11], 10), [0..1]);
+        assert_eq!(pieces(&[11, 1], 10), [0..1, 1..2]);
     }
 }

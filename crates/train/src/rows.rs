@@ -30,8 +30,8 @@ pub(crate) fn files(path: &Path) -> Result<Vec<PathBuf>, TrainError> {
         let file = entry.map_err(io)?.path();
         let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         // Beside a data set's parts stand its rejected and failed records; they are no traces.
-        let is_data = is_parquet(&file)
-            || (name.ends_with(".jsonl") && !["rejected.jsonl", "failed.jsonl"].contains(&&*name));
+        let is_data = has_extension(&file, "parquet")
+            || (has_extension(&file, "jsonl") && !["rejected.jsonl", "failed.jsonl"].contains(&&*name));
         if is_data {
             files.push(file);
         }
@@ -43,8 +43,8 @@ pub(crate) fn files(path: &Path) -> Result<Vec<PathBuf>, TrainError> {
     Ok(files)
 }
 
-fn is_parquet(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension == "parquet")
+fn has_extension(path: &Path, extension: &str) -> bool {
+    path.extension().is_some_and(|found| found == extension)
 }
 
 /// Reads a file, row by row.
@@ -52,7 +52,7 @@ pub(crate) fn read(
     path: &Path,
     heard: &mut dyn FnMut(TraceRow) -> Result<(), TrainError>,
 ) -> Result<(), TrainError> {
-    if is_parquet(path) {
+    if has_extension(path, "parquet") {
         return read_parquet(path, heard);
     }
     for record in read_records(path, astra_store::parse_json::<Map<String, Json>>)? {

@@ -75,7 +75,9 @@ impl Samples {
         let Collected { samples, skipped, .. } = collected;
         if samples.is_empty() {
             let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
-            skipped.iter().for_each(|one| *reasons.entry(&one.why).or_default() += 1);
+            for one in &skipped {
+                *reasons.entry(&one.why).or_default() += 1;
+            }
             let why =
                 reasons.into_iter().max_by_key(|(_, count)| *count).map_or("there are none", |(why, _)| why);
             return Err(TrainError::NothingToLearn { read: skipped.len(), why: why.to_owned() });

@@ -70,7 +70,7 @@ impl Policy for Clumsy {
             Message::answer("")
         };
         let usage = Usage { input_tokens: 10, output_tokens: 4 };
-        Box::pin(async move { Ok(PolicyTurn { message, usage, segments: Vec::new() }) })
+        Box::pin(async move { Ok(PolicyTurn { usage, ..PolicyTurn::from(message) }) })
     }
 }
 

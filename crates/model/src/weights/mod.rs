@@ -254,7 +254,7 @@ impl Weights {
         let mut bytes = Vec::with_capacity(4 * HASHED_AT_ONCE);
         for numbers in self.data.chunks(HASHED_AT_ONCE) {
             bytes.clear();
-            numbers.iter().for_each(|number| bytes.extend_from_slice(&number.to_le_bytes()));
+            bytes.extend(numbers.iter().flat_map(|number| number.to_le_bytes()));
             hasher.update(&bytes);
         }
         ContentId(hasher.finalize().to_hex().to_string())
