@@ -5,7 +5,7 @@ use crate::world::World;
 #[test]
 fn help_goes_to_stdout_and_names_every_noun() {
     let said = World::new().unwrap().run(&["--help"]).unwrap().expect_code(0).unwrap();
-    for noun in ["envs", "arenas", "eval", "model", "report", "quickstart", "doctor"] {
+    for noun in ["envs", "arenas", "eval", "train", "model", "report", "quickstart", "doctor"] {
         assert!(said.stdout.contains(&format!("\n  {noun}")), "{noun} is not in\n{}", said.stdout);
     }
     assert!(said.stderr.is_empty());

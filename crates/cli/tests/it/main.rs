@@ -10,4 +10,5 @@ mod garbage;
 mod play;
 mod published;
 mod traces;
+mod training;
 mod world;

@@ -22,13 +22,22 @@ pub struct Conversation {
 impl Conversation {
     /// Reads one record with `messages` and, where there are any, `tools`; other fields are not looked at.
     pub fn from_openai(record: &Json) -> Result<Self, ModelError> {
-        let messages = record["messages"]
+        // Table formats cannot hold free schemas, so data sets keep some columns as text.
+        let parsed;
+        let messages = match &record["messages"] {
+            Json::String(text) => {
+                parsed = serde_json::from_str::<Json>(text)
+                    .map_err(|error| wrong("messages", format!("not JSON: {error}")))?;
+                &parsed
+            }
+            messages => messages,
+        };
+        let messages = messages
             .as_array()
             .filter(|messages| !messages.is_empty())
             .ok_or_else(|| wrong("messages", "expected an array of one message or more"))?;
         let tools = match &record["tools"] {
             Json::Null => Vec::new(),
-            // Table formats cannot hold free schemas, so data sets keep tools as text.
             Json::String(text) => read_tools(
                 &serde_json::from_str(text).map_err(|error| wrong("tools", format!("not JSON: {error}")))?,
             )?,

@@ -30,19 +30,20 @@ pub(crate) fn run(arguments: &GetArguments, context: &Context) -> anyhow::Result
             .into());
     };
     let printer = context.printer;
-    let mut watcher = Bar { printer, bar: printer.progress(0, "fetching"), interrupt: Interrupt::install()? };
+    let mut watcher =
+        Bar { printer, line: printer.progress(0, "fetching"), interrupt: Interrupt::install()? };
     let (hub, hub_token) = env::hugging_face();
     let defaults = Endpoints::default();
     let endpoints = Endpoints { hub: hub.unwrap_or(defaults.hub), hub_token, packages: defaults.packages };
     let fetched = match get(&wanted, &arguments.out, &endpoints, &mut watcher) {
         Err(ModelError::Cancelled) => {
-            watcher.bar.finish_and_clear();
+            watcher.line.finish_and_clear();
             printer.hint("the same command goes on where this one stopped");
             return Ok(ExitStatus::Interrupted);
         }
         other => other?,
     };
-    watcher.bar.finish_and_clear();
+    watcher.line.finish_and_clear();
     let (out, config) = (arguments.out.display(), &fetched.config);
     if printer.json {
         let line = json!({"out": out.to_string(), "origin": fetched.origin, "model_type": config.model_type,
@@ -57,7 +58,7 @@ pub(crate) fn run(arguments: &GetArguments, context: &Context) -> anyhow::Result
 
 struct Bar {
     printer: Printer,
-    bar: ProgressBar,
+    line: ProgressBar,
     interrupt: Interrupt,
 }
 
@@ -66,21 +67,21 @@ impl Watcher for Bar {
         let template = "{prefix} {bar:24} {bytes}/{total_bytes} {bytes_per_sec}, {eta} left {wide_msg}";
         // The template is a constant; were it ever wrong, the plain bar does.
         if let Ok(style) = ProgressStyle::with_template(template) {
-            self.bar.set_style(style.progress_chars("=> "));
+            self.line.set_style(style.progress_chars("=> "));
         }
-        self.bar.set_length(total.unwrap_or(0));
-        self.bar.set_position(have);
-        self.bar.set_message(what.to_owned());
-        self.bar.reset_eta();
+        self.line.set_length(total.unwrap_or(0));
+        self.line.set_position(have);
+        self.line.set_message(what.to_owned());
+        self.line.reset_eta();
         self.printer.detail(format!("fetching {what}, {have} bytes of it are here"));
     }
 
     fn advance(&mut self, bytes: u64) {
-        self.bar.inc(bytes);
+        self.line.inc(bytes);
     }
 
     fn note(&mut self, text: &str) {
-        self.bar.suspend(|| self.printer.warn(text));
+        self.line.suspend(|| self.printer.warn(text));
     }
 
     fn is_cancelled(&self) -> bool {

@@ -112,6 +112,12 @@ pub(crate) fn run(arguments: &SftArguments, context: &Context) -> anyhow::Result
     };
     let settings = settings(arguments, &samples, context.settings.seed)?;
     let folder = folder(arguments, &settings, &samples, validation.as_ref(), &weights, context)?;
+    let model = folder.join("model");
+    if model.join("config.json").is_file() {
+        context.printer.say("this run is complete; nothing is left to do");
+        summarise(&Sft::history(folder.path())?, &samples, &model, context)?;
+        return Ok(ExitStatus::Done);
+    }
     report_samples(&samples, &folder, context)?;
     let threads = context.settings.threads.get();
     let mut sft = Sft::open(weights, &samples, validation.as_ref(), &settings, threads, folder.path())?;
@@ -122,7 +128,6 @@ pub(crate) fn run(arguments: &SftArguments, context: &Context) -> anyhow::Result
         context.printer.warn("stopped; the same command continues where it ended");
         return Ok(ExitStatus::Interrupted);
     }
-    let model = folder.join("model");
     let options = SaveOptions { companions: Some(arguments.model.clone()), ..SaveOptions::default() };
     sft.learner().merged().save(&model, &options)?;
     sft.clear_checkpoints()?;

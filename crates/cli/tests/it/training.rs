@@ -1,0 +1,110 @@
+//! From arenas to a model that plays them: traces, a model of our own, fine-tuning, evaluation, by the binary alone.
+
+use crate::world::{Result, World};
+use serde_json::Value as Json;
+
+/// Traces of a few arenas, and a tiny model whose vocabulary they gave.
+fn prepare(world: &World) -> Result<()> {
+    for arguments in [
+        &["envs", "from-tables", "chemistry", "--count", "8", "--seed", "5", "--out", "arenas"][..],
+        &["arenas", "solve", "arenas", "--policy", "expert", "--sft", "traces.jsonl"],
+        &[
+            "model",
+            "init",
+            "--out",
+            "model",
+            "--text",
+            "traces.jsonl",
+            "--vocab",
+            "400",
+            "--hidden",
+            "32",
+            "--layers",
+            "2",
+            "--heads",
+            "2",
+            "--kv-heads",
+            "1",
+            "--ffn",
+            "64",
+            "--context",
+            "1024",
+        ],
+    ] {
+        world.run(arguments)?.expect_code(0)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn a_model_is_made_trained_measured_and_compared() {
+    let world = World::new().unwrap();
+    prepare(&world).unwrap();
+    let train = [
+        "train",
+        "sft",
+        "traces.jsonl",
+        "--model",
+        "model",
+        "--out",
+        "run",
+        "--steps",
+        "12",
+        "--batch",
+        "4",
+        "--lr",
+        "3e-3",
+        "--validate",
+        "traces.jsonl",
+        "--validate-every",
+        "6",
+        "--json",
+    ];
+    let said = world.run(&train).unwrap().expect_code(0).unwrap();
+    let summary = said.last_json().unwrap();
+    let loss = |when: &str| summary[when]["mean"].as_f64().unwrap();
+    assert!(loss("last_loss") < loss("first_loss"), "{summary}");
+    assert_eq!((&summary["steps"], &summary["samples"]), (&Json::from(12), &Json::from(8)));
+    assert!(summary["validation_loss"].is_f64());
+    assert_eq!(world.read("run/metrics.jsonl").unwrap().lines().count(), 12);
+    assert!(!world.path("run/checkpoints").exists(), "the model stands in their place");
+    let weights = std::fs::read(world.path("run/model/model.safetensors")).unwrap();
+    let again = world.run(&train).unwrap().expect_code(0).unwrap();
+    assert_eq!(again.last_json().unwrap(), summary, "the same command again has nothing to do");
+    assert_eq!(std::fs::read(world.path("run/model/model.safetensors")).unwrap(), weights);
+    let evaluated =
+        world.run(&["eval", "arenas", "arenas", "--policy", "run/model", "--limit", "4", "--json"]);
+    let measured = evaluated.unwrap().expect_code(0).unwrap().last_json().unwrap();
+    assert!(measured.to_string().contains("validity"), "{measured}");
+    let solved = world
+        .run(&["arenas", "solve", "arenas", "--policy", "run/model", "--limit", "4", "--json"])
+        .unwrap()
+        .expect_code(0)
+        .unwrap();
+    assert_eq!(solved.last_json().unwrap()["n"], Json::from(4), "nothing is masked");
+}
+
+#[test]
+fn what_cannot_be_trained_is_refused_before_it_begins() {
+    let world = World::new().unwrap();
+    prepare(&world).unwrap();
+    for (arguments, named) in [
+        (&["none.jsonl", "--model", "model", "--steps", "2"][..], "none.jsonl"),
+        (&["traces.jsonl", "--model", "nowhere", "--steps", "2"], "nowhere"),
+        (&["traces.jsonl", "--model", "model", "--steps", "0"], "at least one step"),
+        (&["traces.jsonl", "--model", "model", "--epochs", "-1"], "--epochs -1"),
+        (&["traces.jsonl", "--model", "model", "--steps", "2", "--max-tokens", "4096"], "context of 1024"),
+        (&["traces.jsonl", "--model", "model", "--steps", "2", "--max-tokens", "4"], "longer than 4 tokens"),
+        (&["traces.jsonl", "--model", "model", "--steps", "2", "--lr=-1"], "--lr -1"),
+    ] {
+        let all = [&["train", "sft", "--out", "run"], arguments].concat();
+        let said = world.run(&all).unwrap();
+        assert!(said.stderr.contains(named), "{arguments:?}: {}", said.stderr);
+        assert!(matches!(said.code, Some(1 | 2)), "{arguments:?}: {:?}", said.code);
+    }
+    let first = ["train", "sft", "traces.jsonl", "--model", "model", "--out", "run", "--steps", "2"];
+    world.run(&first).unwrap().expect_code(0).unwrap();
+    let other = ["train", "sft", "traces.jsonl", "--model", "model", "--out", "run", "--steps", "3"];
+    let said = world.run(&other).unwrap().expect_code(1).unwrap();
+    assert!(said.stderr.contains("steps") && said.stderr.contains("hint: "), "{}", said.stderr);
+}

@@ -1,0 +1,5 @@
+//! Training as its users see it: traces and a model in, metrics, checkpoints and weights out.
+
+mod reading;
+mod sft;
+mod world;
