@@ -63,7 +63,7 @@ fn a_model_is_made_trained_measured_and_compared() {
     let said = world.run(&train).unwrap().expect_code(0).unwrap();
     let summary = said.last_json().unwrap();
     let loss = |when: &str| summary[when]["mean"].as_f64().unwrap();
-    assert!(loss("last_loss") < loss("first_loss"), "{summary}");
+    assert!(loss("last_loss") < loss("first_loss"), "{summary:?}");
     assert_eq!((&summary["steps"], &summary["samples"]), (&Json::from(12), &Json::from(8)));
     assert!(summary["validation_loss"].is_f64());
     assert_eq!(world.read("run/metrics.jsonl").unwrap().lines().count(), 12);
@@ -75,7 +75,7 @@ fn a_model_is_made_trained_measured_and_compared() {
     let evaluated =
         world.run(&["eval", "arenas", "arenas", "--policy", "run/model", "--limit", "4", "--json"]);
     let measured = evaluated.unwrap().expect_code(0).unwrap().last_json().unwrap();
-    assert!(measured.to_string().contains("validity"), "{measured}");
+    assert!(Json::from(measured.clone()).to_string().contains("validity"), "{measured:?}");
     let solved = world
         .run(&["arenas", "solve", "arenas", "--policy", "run/model", "--limit", "4", "--json"])
         .unwrap()
