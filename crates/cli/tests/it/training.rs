@@ -28,7 +28,7 @@ fn prepare(world: &World) -> Result<()> {
             "--ffn",
             "64",
             "--context",
-            "1024",
+            "4096",
         ],
     ] {
         world.run(arguments)?.expect_code(0)?;
@@ -92,8 +92,8 @@ fn what_cannot_be_trained_is_refused_before_it_begins() {
         (&["none.jsonl", "--model", "model", "--steps", "2"][..], "none.jsonl"),
         (&["traces.jsonl", "--model", "nowhere", "--steps", "2"], "nowhere"),
         (&["traces.jsonl", "--model", "model", "--steps", "0"], "at least one step"),
-        (&["traces.jsonl", "--model", "model", "--epochs", "-1"], "--epochs -1"),
-        (&["traces.jsonl", "--model", "model", "--steps", "2", "--max-tokens", "4096"], "context of 1024"),
+        (&["traces.jsonl", "--model", "model", "--epochs=-1"], "--epochs -1"),
+        (&["traces.jsonl", "--model", "model", "--steps", "2", "--max-tokens", "8192"], "context of 4096"),
         (&["traces.jsonl", "--model", "model", "--steps", "2", "--max-tokens", "4"], "longer than 4 tokens"),
         (&["traces.jsonl", "--model", "model", "--steps", "2", "--lr=-1"], "--lr -1"),
     ] {
