@@ -23,15 +23,13 @@ impl Conversation {
     /// Reads one record with `messages` and, where there are any, `tools`; other fields are not looked at.
     pub fn from_openai(record: &Json) -> Result<Self, ModelError> {
         // Table formats cannot hold free schemas, so data sets keep some columns as text.
+        let mut messages = &record["messages"];
         let parsed;
-        let messages = match &record["messages"] {
-            Json::String(text) => {
-                parsed = serde_json::from_str::<Json>(text)
-                    .map_err(|error| wrong("messages", format!("not JSON: {error}")))?;
-                &parsed
-            }
-            messages => messages,
-        };
+        if let Json::String(text) = messages {
+            parsed = serde_json::from_str(text)
+                .map_err(|error| wrong("messages", format!("not JSON: {error}")))?;
+            messages = &parsed;
+        }
         let messages = messages
             .as_array()
             .filter(|messages| !messages.is_empty())

@@ -62,7 +62,9 @@ fn broken_off_and_continued(settings: &SftSettings) -> Result<()> {
     assert_eq!(resumed, unbroken, "the same bits");
     let without_time = |folder: &str| -> Result<Vec<StepMetrics>> {
         let mut history = Sft::history(&world.path(folder))?;
-        history.iter_mut().for_each(|step| step.tokens_per_second = 0.0);
+        for step in &mut history {
+            step.tokens_per_second = 0.0;
+        }
         Ok(history)
     };
     assert_eq!(without_time("broken")?, without_time("unbroken")?);
