@@ -4,6 +4,7 @@
 
 mod arguments;
 mod board;
+mod checkpoint;
 mod commands;
 mod embedded;
 mod engine;

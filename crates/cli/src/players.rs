@@ -2,12 +2,13 @@
 //!
 //! The only place where a `--policy` becomes a player; everything behind it knows the trait alone.
 
+use crate::checkpoint;
 use crate::failure::InputError;
 use crate::settings::nearest;
 use astra_arena::{Arena, Runtime};
 use astra_eval::{BuiltinPolicy, PlayError, Player};
 use astra_model::{
-    Chat, Engine as GenerationEngine, EngineOptions, Generator, ModelPolicy, PolicySettings, Weights,
+    Engine as GenerationEngine, EngineOptions, Generator, ModelPolicy, PolicySettings, TemplateChoice,
 };
 use astra_protocol::Policy;
 use clap::Args;
@@ -45,8 +46,7 @@ struct Checkpoint {
 
 impl Checkpoint {
     fn load(folder: &Path, sampling: Sampling, samples: usize, threads: usize) -> anyhow::Result<Self> {
-        let chat = Chat::load(folder)?;
-        let weights = Weights::load(folder)?;
+        let (chat, weights) = checkpoint::open(folder, TemplateChoice::Auto)?;
         let temperature = sampling.temperature.unwrap_or(if samples > 1 { 1.0 } else { 0.0 });
         let settings = PolicySettings {
             sampling: astra_model::Sampling {

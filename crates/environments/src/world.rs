@@ -276,17 +276,17 @@ fn is_category(table: &Table, rows: &BTreeSet<usize>, column: usize) -> bool {
         && rows.iter().all(|row| short(&column.cells[*row]))
 }
 
-/// An id per row: letters of the table's name and ten characters of a hash.
+/// An id per row: letters of the table's name and six characters of a hash, which few tokens spell.
 fn ids(table: &Table, rows: &BTreeSet<usize>, name: &str) -> BTreeMap<usize, String> {
     let prefix: String = table.name.chars().filter(char::is_ascii_alphabetic).take(2).collect();
     let prefix = if prefix.is_empty() { "r".to_owned() } else { prefix };
     let mut seen = BTreeSet::new();
     rows.iter()
         .map(|row| {
-            // A second round only where 40 bits collide within one table.
+            // A second round only where 24 bits collide within one table.
             let id = (0..).find_map(|round: u32| {
                 let hash = ContentId::of_bytes(format!("{name}\n{}\n{row}\n{round}", table.name).as_bytes());
-                let id = format!("{prefix}-{}", &hash.0[..10]);
+                let id = format!("{prefix}-{}", &hash.0[..6]);
                 seen.insert(id.clone()).then_some(id)
             });
             (*row, id.unwrap_or_default())

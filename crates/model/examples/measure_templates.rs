@@ -26,8 +26,9 @@ const CONTROLS: [&str; 9] = [
 ];
 
 fn chat(texts: &[String], vocabulary: usize, choice: TemplateChoice) -> Result<Chat> {
-    // A letter run takes one sign before it, so that the parts of a name in snake case are one token each.
-    let words = r"[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
+    // Only words in small letters take what stands before them, so that names are written the same way everywhere.
+    let words =
+        r"[ _]?\p{Ll}[\p{L}\p{M}]*|\p{L}[\p{L}\p{M}]*|\p{N}{1,2}|[^\s\p{L}\p{N}_]+(?: (?!\p{Ll}))?|_|\s";
     let split = Split::new(SplitPattern::Regex(words.to_owned()), SplitDelimiterBehavior::Isolated, false)
         .map_err(anyhow::Error::msg)?;
     let pre = Sequence::new(vec![

@@ -16,7 +16,9 @@ pub(crate) enum Split {
     Llama3,
     /// As Llama 3, with single digits, over NFC.
     Qwen2,
-    /// As Qwen 2, over text as it is, so that decoding gives back exactly what was encoded.
+    /// Letters, digits in pairs and signs, each apart, over text as it is. Only words in small letters take the space or
+    /// underscore before them: a name has the same tokens in a question and between quotes, so that a small model copies
+    /// it without knowing how it is spelled.
     Ours,
 }
 
@@ -68,7 +70,12 @@ impl Split {
             Self::Gpt2 => bytes(true),
             Self::SmolLm => sequence(json!({"type": "Digits", "individual_digits": true}), bytes(true)),
             Self::Llama3 => sequence(by(r"\p{N}{1,3}"), bytes(false)),
-            Self::Qwen2 | Self::Ours => sequence(by(r"\p{N}"), bytes(false)),
+            Self::Qwen2 => sequence(by(r"\p{N}"), bytes(false)),
+            Self::Ours => {
+                let pattern = r"[ _]?\p{Ll}[\p{L}\p{M}]*|\p{L}[\p{L}\p{M}]*|\p{N}{1,2}|[^\s\p{L}\p{N}_]+(?: (?!\p{Ll}))?|_|\s";
+                let apart = json!({"type": "Split", "pattern": {"Regex": pattern}, "behavior": "Isolated", "invert": false});
+                sequence(apart, bytes(false))
+            }
         }
     }
 

@@ -2,7 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
 /// One message of a conversation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -50,6 +50,27 @@ impl Message {
         Self::Assistant { content: String::new(), reasoning: None, tool_calls }
     }
 
+    /// The OpenAI wire form. Reasoning stands in `reasoning_content`, where chat templates look for it.
+    pub fn to_openai(&self) -> Json {
+        match self {
+            Self::System { content } => json!({"role": "system", "content": content}),
+            Self::User { content } => json!({"role": "user", "content": content}),
+            Self::Tool { tool_call_id, content } => {
+                json!({"role": "tool", "tool_call_id": tool_call_id, "content": content})
+            }
+            Self::Assistant { content, reasoning, tool_calls } => {
+                let mut turn = json!({"role": "assistant", "content": content});
+                if let Some(reasoning) = reasoning {
+                    turn["reasoning_content"] = json!(reasoning);
+                }
+                if !tool_calls.is_empty() {
+                    turn["tool_calls"] = tool_calls.iter().map(ToolCall::to_openai).collect();
+                }
+                turn
+            }
+        }
+    }
+
     /// The text of the message.
     pub fn content(&self) -> &str {
         match self {
@@ -71,6 +92,14 @@ pub struct ToolCall {
     pub name: String,
     /// JSON text of the arguments object.
     pub arguments: String,
+}
+
+impl ToolCall {
+    /// The OpenAI wire form; arguments stay the model's text.
+    pub fn to_openai(&self) -> Json {
+        let Self { id, name, arguments } = self;
+        json!({"id": id, "type": "function", "function": {"name": name, "arguments": arguments}})
+    }
 }
 
 /// The arguments of a call as a JSON object, or what is wrong with them in words for the model.
@@ -117,5 +146,18 @@ mod tests {
         assert_eq!(json["role"], "assistant");
         assert_eq!(json["tool_calls"][0]["name"], "f");
         assert!(serde_json::from_str::<Message>(r#"{"role":"user","content":"x","extra":1}"#).is_err());
+    }
+
+    #[test]
+    fn assistant_turns_keep_reasoning_and_calls_apart() {
+        let turn = Message::Assistant {
+            content: String::new(),
+            reasoning: Some("why".into()),
+            tool_calls: vec![ToolCall { id: "c".into(), name: "f".into(), arguments: "{\"x\":1}".into() }],
+        };
+        let expected = json!({"role": "assistant", "content": "", "reasoning_content": "why", "tool_calls": [
+            {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{\"x\":1}"}}]});
+        assert_eq!(turn.to_openai(), expected);
+        assert_eq!(Message::answer("a").to_openai(), json!({"role": "assistant", "content": "a"}));
     }
 }

@@ -19,5 +19,5 @@ mod sft;
 
 pub use error::TrainError;
 pub use metrics::StepMetrics;
-pub use samples::{Sample, Samples, Skipped};
+pub use samples::{Reading, Sample, Samples, Skipped};
 pub use sft::{Ended, LoraSettings, Sft, SftSettings, Watch};

@@ -7,7 +7,7 @@
 use crate::TrainError;
 use crate::rows::{self, TraceRow};
 use astra_model::{Chat, Conversation, Example};
-use astra_protocol::ContentId;
+use astra_protocol::{ContentId, Message};
 use rayon::prelude::*;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -29,6 +29,22 @@ impl Sample {
     /// Number of tokens that the assistant wrote.
     pub fn learned_tokens(&self) -> usize {
         self.learned.iter().filter(|learned| **learned).count()
+    }
+}
+
+/// How traces are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reading {
+    /// The longest sample, in tokens.
+    pub max_tokens: usize,
+    /// Whether what the assistant thought is left out, for models that shall act without thinking aloud.
+    pub drop_reasoning: bool,
+}
+
+impl Reading {
+    /// Everything that is at most so long.
+    pub fn up_to(max_tokens: usize) -> Self {
+        Self { max_tokens, drop_reasoning: false }
     }
 }
 
@@ -55,9 +71,9 @@ pub struct Samples {
 }
 
 impl Samples {
-    /// Reads and tokenises the traces of files and folders. `max_tokens` is the longest sample.
-    pub fn read(paths: &[PathBuf], chat: &Chat, max_tokens: usize) -> Result<Self, TrainError> {
-        let mut collected = Collected { chat, max_tokens, samples: Vec::new(), skipped: Vec::new() };
+    /// Reads and tokenises the traces of files and folders.
+    pub fn read(paths: &[PathBuf], chat: &Chat, reading: Reading) -> Result<Self, TrainError> {
+        let mut collected = Collected { chat, reading, samples: Vec::new(), skipped: Vec::new() };
         let mut waiting: Vec<TraceRow> = Vec::with_capacity(ROWS_AT_ONCE);
         for path in paths {
             for file in rows::files(path)? {
@@ -98,20 +114,22 @@ impl Samples {
 
 struct Collected<'a> {
     chat: &'a Chat,
-    max_tokens: usize,
+    reading: Reading,
     samples: Vec<Sample>,
     skipped: Vec<Skipped>,
 }
 
 impl Collected<'_> {
     fn take(&mut self, rows: Vec<TraceRow>) -> Result<(), TrainError> {
-        let read: Vec<Result<(String, Example), TrainError>> =
-            rows.into_par_iter().map(|row| Ok((row.place.clone(), example(self.chat, row)?))).collect();
+        let read: Vec<Result<(String, Example), TrainError>> = rows
+            .into_par_iter()
+            .map(|row| Ok((row.place.clone(), example(self.chat, row, self.reading.drop_reasoning)?)))
+            .collect();
         for one in read {
             let (place, Example { ids, mask }) = one?;
             let tokens = ids.len();
-            if tokens > self.max_tokens {
-                let why = format!("longer than {} tokens", self.max_tokens);
+            if tokens > self.reading.max_tokens {
+                let why = format!("longer than {} tokens", self.reading.max_tokens);
                 self.skipped.push(Skipped { place, why, tokens });
             } else if !mask.iter().any(|learned| *learned) {
                 self.skipped.push(Skipped { place, why: "the assistant wrote nothing".to_owned(), tokens });
@@ -123,12 +141,19 @@ impl Collected<'_> {
     }
 }
 
-fn example(chat: &Chat, row: TraceRow) -> Result<Example, TrainError> {
+fn example(chat: &Chat, row: TraceRow, drop_reasoning: bool) -> Result<Example, TrainError> {
     let TraceRow { place, fields } = row;
     let wrong = |message: String| TrainError::Row { place: place.clone(), message };
     let record = serde_json::Value::Object(fields);
-    let Conversation { tools, messages } =
+    let Conversation { tools, mut messages } =
         Conversation::from_openai(&record).map_err(|error| wrong(error.to_string()))?;
+    if drop_reasoning {
+        for message in &mut messages {
+            if let Message::Assistant { reasoning, .. } = message {
+                *reasoning = None;
+            }
+        }
+    }
     chat.example(&tools, &messages).map_err(|error| wrong(error.to_string()))
 }
 

@@ -85,12 +85,39 @@ fn a_model_is_made_trained_measured_and_compared() {
 }
 
 #[test]
+fn a_model_is_played_with_the_template_that_it_was_trained_with() {
+    let world = World::new().unwrap();
+    prepare(&world).unwrap();
+    let train = [
+        "train",
+        "sft",
+        "traces.jsonl",
+        "--model",
+        "model",
+        "--template",
+        "hermes",
+        "--out",
+        "run",
+        "--steps",
+        "1",
+        "--max-tokens",
+        "4096",
+    ];
+    world.run(&train).unwrap().expect_code(0).unwrap();
+    let template = |file: &str| -> Result<Json> {
+        Ok(serde_json::from_str::<Json>(&world.read(file)?)?["astra_template"].clone())
+    };
+    assert_eq!(template("model/tokenizer_config.json").unwrap(), "compact");
+    assert_eq!(template("run/model/tokenizer_config.json").unwrap(), "hermes");
+}
+
+#[test]
 fn what_cannot_be_trained_is_refused_before_it_begins() {
     let world = World::new().unwrap();
     prepare(&world).unwrap();
     for (arguments, named) in [
         (&["none.jsonl", "--model", "model", "--steps", "2"][..], "none.jsonl"),
-        (&["traces.jsonl", "--model", "nowhere", "--steps", "2"], "nowhere"),
+        (&["traces.jsonl", "--model", "nowhere", "--steps", "2"], "`nowhere` is no model"),
         (&["traces.jsonl", "--model", "model", "--steps", "0"], "at least one step"),
         (&["traces.jsonl", "--model", "model", "--epochs=-1"], "--epochs -1"),
         (&["traces.jsonl", "--model", "model", "--steps", "2", "--max-tokens", "8192"], "context of 4096"),

@@ -8,7 +8,7 @@ use super::example::Example;
 use super::jinja::{Guard, Jinja};
 use super::parse::{AssistantTurn, Grammar, Parser};
 use super::probe::{self, Probed};
-use super::source::Source;
+use super::source::{self, Source};
 use super::tokenizer::{Piece, Tokenizer};
 use crate::ModelError;
 use astra_protocol::{Message, ToolCall, ToolDoc};
@@ -113,6 +113,12 @@ impl Chat {
             Template::Jinja(_, kind, _) => *kind,
             Template::Compact(_) => TemplateKind::Compact,
         }
+    }
+
+    /// Writes into a model's folder that it is used with this template, so that whoever opens it later renders
+    /// conversations as it learned them.
+    pub fn record(&self, dir: &Path) -> Result<(), ModelError> {
+        source::record(dir, self.template_kind())
     }
 
     /// The tokenizer.

@@ -172,34 +172,20 @@ fn control_at<'a>(tokenizer: &'a Tokenizer, text: &str) -> Option<(&'a str, u32)
         .max_by_key(|(name, _)| name.len())
 }
 
-/// A message as templates see it.
+/// A message as templates see it: the wire form, with the arguments of calls as this template writes them.
 fn openai(message: &Message, arguments: Arguments) -> Json {
-    match message {
-        Message::System { content } => json!({"role": "system", "content": content}),
-        Message::User { content } => json!({"role": "user", "content": content}),
-        Message::Tool { tool_call_id, content } => {
-            json!({"role": "tool", "tool_call_id": tool_call_id, "content": content})
-        }
-        Message::Assistant { content, reasoning, tool_calls } => {
-            let mut json = json!({"role": "assistant", "content": content});
-            if let Some(reasoning) = reasoning {
-                json["reasoning_content"] = json!(reasoning);
-            }
-            if !tool_calls.is_empty() {
-                let calls = tool_calls.iter().map(|call| {
-                    let written = match (arguments, parse_arguments(&call.arguments)) {
-                        (Arguments::Parsed, Ok(parsed)) => Json::Object(parsed),
-                        // No text means no arguments; a template needs an object to write.
-                        (Arguments::Verbatim, Ok(_)) if call.arguments.trim().is_empty() => json!("{}"),
-                        (Arguments::Verbatim, _) | (Arguments::Parsed, Err(_)) => json!(call.arguments),
-                    };
-                    json!({"id": call.id, "type": "function", "function": {"name": call.name, "arguments": written}})
-                });
-                json["tool_calls"] = calls.collect();
-            }
-            json
-        }
+    let mut json = message.to_openai();
+    let Message::Assistant { tool_calls, .. } = message else { return json };
+    for (at, call) in tool_calls.iter().enumerate() {
+        let written = match (arguments, parse_arguments(&call.arguments)) {
+            (Arguments::Parsed, Ok(parsed)) => Json::Object(parsed),
+            // No text means no arguments; a template needs an object to write.
+            (Arguments::Verbatim, Ok(_)) if call.arguments.trim().is_empty() => json!("{}"),
+            (Arguments::Verbatim, _) | (Arguments::Parsed, Err(_)) => continue,
+        };
+        json["tool_calls"][at]["function"]["arguments"] = written;
     }
+    json
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the form of a filter is the library's")]

@@ -35,6 +35,29 @@ pub fn template_config(kind: TemplateKind) -> serde_json::Map<String, Json> {
     pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
 }
 
+/// Writes into a model's folder which template it is used with. What else its `tokenizer_config.json` says stays.
+pub(crate) fn record(dir: &Path, kind: TemplateKind) -> Result<(), ModelError> {
+    let path = dir.join("tokenizer_config.json");
+    let mut config = match read(&path)? {
+        Some(text) => parsed(&path, &text)?,
+        None => json!({}),
+    };
+    for (key, value) in template_config(kind) {
+        config[key] = value;
+    }
+    write(&path, &format!("{config:#}\n"))?;
+    // This file is looked at before the key, so it must not say something else.
+    let jinja = dir.join("chat_template.jinja");
+    if kind == TemplateKind::Hermes && jinja.exists() { write(&jinja, HERMES) } else { Ok(()) }
+}
+
+fn write(path: &Path, text: &str) -> Result<(), ModelError> {
+    let io = |source| ModelError::Io { path: path.to_owned(), source };
+    let temporary = path.with_extension("part");
+    std::fs::write(&temporary, text).map_err(io)?;
+    std::fs::rename(&temporary, path).map_err(io)
+}
+
 impl Source {
     pub(crate) fn load(dir: &Path) -> Result<Self, ModelError> {
         let mut source = Self::default();

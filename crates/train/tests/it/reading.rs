@@ -1,7 +1,7 @@
 //! What is learned from: rows of several formats, and what is said of those that are not fit.
 
 use crate::world::{Result, World, trace};
-use astra_train::{Samples, TrainError};
+use astra_train::{Reading, Samples, TrainError};
 use parquet::data_type::{ByteArray, ByteArrayType};
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::parser::parse_message_type;
@@ -12,7 +12,7 @@ use std::sync::Arc;
 fn only_what_the_assistant_wrote_is_marked() {
     let world = World::new(3).unwrap();
     let chat = world.chat().unwrap();
-    let samples = Samples::read(&[world.path("traces.jsonl")], &chat, 256).unwrap();
+    let samples = Samples::read(&[world.path("traces.jsonl")], &chat, Reading::up_to(256)).unwrap();
     let sample = &samples.samples[2];
     let marked: Vec<u32> =
         sample.ids.iter().zip(&sample.learned).filter(|(_, learned)| **learned).map(|(id, _)| *id).collect();
@@ -24,16 +24,16 @@ fn only_what_the_assistant_wrote_is_marked() {
 fn what_is_too_long_is_reported_with_its_place_and_never_cut() {
     let world = World::new(3).unwrap();
     let chat = world.chat().unwrap();
-    let all = Samples::read(&[world.path("traces.jsonl")], &chat, 256).unwrap();
+    let all = Samples::read(&[world.path("traces.jsonl")], &chat, Reading::up_to(256)).unwrap();
     let longest = all.samples.iter().map(|sample| sample.ids.len()).max().unwrap();
     let long = trace(1).replace("How warm is", "Say please, if you can find the time for it, how warm is");
     let path = world.path("mixed.jsonl");
     std::fs::write(&path, format!("{}\n{long}\n", trace(0))).unwrap();
-    let read = Samples::read(std::slice::from_ref(&path), &chat, longest).unwrap();
+    let read = Samples::read(std::slice::from_ref(&path), &chat, Reading::up_to(longest)).unwrap();
     assert_eq!((read.samples.len(), read.skipped.len()), (1, 1));
     assert_eq!(read.skipped[0].place, format!("{}:2", path.display()));
     assert!(read.skipped[0].tokens > longest);
-    let error = Samples::read(&[path], &chat, 8).unwrap_err();
+    let error = Samples::read(&[path], &chat, Reading::up_to(8)).unwrap_err();
     assert!(matches!(error, TrainError::NothingToLearn { read: 2, .. }), "{error}");
 }
 
@@ -44,7 +44,7 @@ fn a_row_that_is_no_conversation_ends_the_reading_with_file_line_and_field() {
     let path = world.path("bad.jsonl");
     let refused = |second: &str| -> Result<String> {
         std::fs::write(&path, format!("{}\n{second}\n", trace(0)))?;
-        match Samples::read(std::slice::from_ref(&path), &chat, 256) {
+        match Samples::read(std::slice::from_ref(&path), &chat, Reading::up_to(256)) {
             Ok(_) => Err("it was read".into()),
             Err(error) => Ok(error.to_string()),
         }
@@ -61,10 +61,10 @@ fn a_row_that_is_no_conversation_ends_the_reading_with_file_line_and_field() {
         assert!(said.contains(&place) && said.contains(named), "{said}");
     }
     std::fs::create_dir(world.path("empty")).unwrap();
-    let error = Samples::read(&[world.path("empty")], &chat, 256).unwrap_err();
+    let error = Samples::read(&[world.path("empty")], &chat, Reading::up_to(256)).unwrap_err();
     assert!(matches!(error, TrainError::NoData { .. }) && !error.hints().is_empty());
     std::fs::write(world.path("cut.parquet"), b"PAR1").unwrap();
-    let error = Samples::read(&[world.path("cut.parquet")], &chat, 256).unwrap_err();
+    let error = Samples::read(&[world.path("cut.parquet")], &chat, Reading::up_to(256)).unwrap_err();
     assert!(
         matches!(error, TrainError::Parquet { .. }) && error.to_string().contains("cut.parquet"),
         "{error}"
@@ -110,7 +110,8 @@ fn nested_parquet_means_the_same_as_json_lines() {
     let as_text = serde_json::json!({"messages": messages, "tools": "[]"});
     std::fs::write(world.path("text.jsonl"), format!("{as_text}\n")).unwrap();
     write_parquet(&world.path("one.parquet")).unwrap();
-    let read = |name: &str| Samples::read(&[world.path(name)], &chat, 256).map(|read| read.samples);
+    let read =
+        |name: &str| Samples::read(&[world.path(name)], &chat, Reading::up_to(256)).map(|read| read.samples);
     let expected = read("one.jsonl").unwrap();
     assert_eq!(read("one.parquet").unwrap(), expected);
     assert_eq!(read("text.jsonl").unwrap(), expected);

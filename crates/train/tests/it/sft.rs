@@ -1,7 +1,7 @@
 //! The loop: it learns, and a run that was broken off ends as one that was not.
 
 use crate::world::{Result, World};
-use astra_train::{Ended, LoraSettings, Samples, Sft, SftSettings, StepMetrics, Watch};
+use astra_train::{Ended, LoraSettings, Reading, Samples, Sft, SftSettings, StepMetrics, Watch};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Raises the flag after a step.
@@ -46,7 +46,7 @@ fn run(
 
 fn broken_off_and_continued(settings: &SftSettings) -> Result<()> {
     let world = World::new(10)?;
-    let samples = Samples::read(&[world.path("traces.jsonl")], &world.chat()?, 256)?;
+    let samples = Samples::read(&[world.path("traces.jsonl")], &world.chat()?, Reading::up_to(256))?;
     let (unbroken, ended, _) = run(&world, &samples, settings, "unbroken", u64::MAX)?;
     assert_eq!(ended, Ended::Complete);
     let (early, ended, _) = run(&world, &samples, settings, "broken", 5)?;
@@ -85,7 +85,8 @@ fn so_does_one_of_adapters() {
 #[test]
 fn it_learns_what_the_assistant_wrote_and_says_so() {
     let world = World::new(12).unwrap();
-    let samples = Samples::read(&[world.path("traces.jsonl")], &world.chat().unwrap(), 256).unwrap();
+    let samples =
+        Samples::read(&[world.path("traces.jsonl")], &world.chat().unwrap(), Reading::up_to(256)).unwrap();
     let settings = SftSettings { validate_every: 20, lr: 2e-2, ..settings(80) };
     run(&world, &samples, &settings, "run", u64::MAX).unwrap();
     let history = Sft::history(&world.path("run")).unwrap();
@@ -100,7 +101,8 @@ fn it_learns_what_the_assistant_wrote_and_says_so() {
 #[test]
 fn how_a_step_is_cut_changes_nothing_but_rounding() {
     let world = World::new(10).unwrap();
-    let samples = Samples::read(&[world.path("traces.jsonl")], &world.chat().unwrap(), 256).unwrap();
+    let samples =
+        Samples::read(&[world.path("traces.jsonl")], &world.chat().unwrap(), Reading::up_to(256)).unwrap();
     let loss = |tokens_at_once: usize, out: &str| -> Result<f64> {
         let settings = SftSettings { tokens_at_once, ..settings(4) };
         run(&world, &samples, &settings, out, u64::MAX)?;

@@ -2,7 +2,7 @@
 
 use crate::Context;
 use crate::failure::ExitStatus;
-use astra_model::{InitOptions, Layout, init};
+use astra_model::{InitOptions, Layout, TemplateKind, init};
 use clap::Args;
 use serde_json::json;
 use std::path::PathBuf;
@@ -40,12 +40,25 @@ pub(crate) struct InitArguments {
     /// Longest sequence
     #[arg(long, value_name = "N", default_value_t = InitOptions::default().context)]
     context: usize,
+    /// Chat template that the model is used with
+    #[arg(long, value_name = "NAME", default_value = "compact", value_parser = ["compact", "hermes"])]
+    template: String,
 }
 
 /// Makes the model.
 pub(crate) fn run(arguments: &InitArguments, context: &Context) -> anyhow::Result<ExitStatus> {
-    let InitArguments { out, text, vocab, hidden, layers, heads, kv_heads, ffn, context: positions } =
-        arguments;
+    let InitArguments {
+        out,
+        text,
+        vocab,
+        hidden,
+        layers,
+        heads,
+        kv_heads,
+        ffn,
+        context: positions,
+        template,
+    } = arguments;
     let options = InitOptions {
         vocab: *vocab,
         hidden: *hidden,
@@ -55,7 +68,7 @@ pub(crate) fn run(arguments: &InitArguments, context: &Context) -> anyhow::Resul
         ffn: *ffn,
         context: *positions,
         seed: context.settings.seed,
-        ..InitOptions::default()
+        template: if template == "hermes" { TemplateKind::Hermes } else { TemplateKind::Compact },
     };
     let config = init(&options, text, out)?;
     let printer = context.printer;

@@ -4,14 +4,15 @@
 //! once it is done: a plain Hugging Face folder.
 
 use crate::Context;
+use crate::checkpoint;
 use crate::failure::{ExitStatus, InputError};
 use crate::interrupt::Interrupt;
 use crate::printer::Printer;
 use anyhow::Context as _;
 use astra_eval::{Bootstrap, Estimate, bootstrap_mean};
-use astra_model::{Chat, SaveOptions, TemplateChoice, Weights};
+use astra_model::{SaveOptions, TemplateChoice};
 use astra_store::{RecordWriter, RunFolder, RunSettings};
-use astra_train::{Ended, LoraSettings, Samples, Sft, SftSettings, StepMetrics, Watch};
+use astra_train::{Ended, LoraSettings, Reading, Samples, Sft, SftSettings, StepMetrics, Watch};
 use clap::Args;
 use indicatif::ProgressBar;
 use serde_json::json;
@@ -68,6 +69,9 @@ pub(crate) struct SftArguments {
     /// Largest global norm of the gradient
     #[arg(long, value_name = "NORM", default_value_t = 1.0)]
     clip: f64,
+    /// Leave out what the assistant thought, to train a model that acts without thinking aloud
+    #[arg(long)]
+    drop_reasoning: bool,
     /// Weight of the loss on tokens that the assistant did not write (for making a base model)
     #[arg(long, value_name = "W", default_value_t = 0.0)]
     context_loss: f32,
@@ -97,23 +101,23 @@ pub(crate) struct SftArguments {
 /// Trains.
 pub(crate) fn run(arguments: &SftArguments, context: &Context) -> anyhow::Result<ExitStatus> {
     let interrupt = Interrupt::install()?;
-    let chat = Chat::load_with(&arguments.model, template(&arguments.template))?;
-    let weights = Weights::load(&arguments.model)?;
+    let (chat, weights) = checkpoint::open(&arguments.model, template(&arguments.template))?;
     let longest = weights.config().max_positions;
     let max_tokens = arguments.max_tokens.unwrap_or(longest);
     if max_tokens > longest {
         let message = format!("`--max-tokens {max_tokens}` is more than the model's context of {longest}");
         return Err(InputError::new(message).hint("leave it out to take the model's context").into());
     }
-    let samples = Samples::read(&arguments.data, &chat, max_tokens)?;
+    let reading = Reading { max_tokens, drop_reasoning: arguments.drop_reasoning };
+    let samples = Samples::read(&arguments.data, &chat, reading)?;
     let validation = match arguments.validate.as_slice() {
         [] => None,
-        paths => Some(Samples::read(paths, &chat, max_tokens).context("in the validation traces")?),
+        paths => Some(Samples::read(paths, &chat, reading).context("in the validation traces")?),
     };
     let settings = settings(arguments, &samples, context.settings.seed)?;
     let folder = folder(arguments, &settings, &samples, validation.as_ref(), &weights, context)?;
     let model = folder.join("model");
-    if model.join("config.json").is_file() {
+    if model.exists() {
         context.printer.say("this run is complete; nothing is left to do");
         summarise(&Sft::history(folder.path())?, &samples, &model, context)?;
         return Ok(ExitStatus::Done);
@@ -129,7 +133,12 @@ pub(crate) fn run(arguments: &SftArguments, context: &Context) -> anyhow::Result
         return Ok(ExitStatus::Interrupted);
     }
     let options = SaveOptions { companions: Some(arguments.model.clone()), ..SaveOptions::default() };
-    sft.learner().merged().save(&model, &options)?;
+    // Under another name first: a folder of this name is a whole model that renders as it was trained.
+    let unfinished = folder.join("model.part");
+    sft.learner().merged().save(&unfinished, &options)?;
+    chat.record(&unfinished)?;
+    std::fs::rename(&unfinished, &model)
+        .with_context(|| format!("could not rename to `{}`", model.display()))?;
     sft.clear_checkpoints()?;
     summarise(&Sft::history(folder.path())?, &samples, &model, context)?;
     Ok(ExitStatus::Done)
@@ -325,7 +334,7 @@ fn summarise(
         None => "–".to_owned(),
     };
     printer.say(format!(
-        "loss {} over the first {tenth} steps, {} over the last; {:.0} tokens/s",
+        "loss {} in the first tenth of the steps, {} in the last; {:.0} tokens/s",
         shown(first),
         shown(last),
         tokens as f64 / seconds.max(1e-9)

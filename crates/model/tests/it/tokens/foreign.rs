@@ -43,30 +43,9 @@ fn every_common_form_means_the_same() {
     let as_text = json!({"messages": record["messages"], "tools": record["tools"].to_string()});
     assert_eq!(Conversation::from_openai(&as_text).unwrap(), talk);
     // Our own lines: what an episode said comes back.
-    let ours =
-        json!({"messages": talk.messages.iter().map(ours).collect::<Vec<_>>(), "id": "x", "reward": 1.0});
+    let ours = json!({"messages": talk.messages.iter().map(Message::to_openai).collect::<Vec<_>>(), "id": "x", "reward": 1.0});
     talk.tools.clear();
     assert_eq!(Conversation::from_openai(&ours).unwrap(), talk);
-}
-
-/// A message in the form of our own fine-tuning lines.
-fn ours(message: &Message) -> Json {
-    match message {
-        Message::System { content } => json!({"role": "system", "content": content}),
-        Message::User { content } => json!({"role": "user", "content": content}),
-        Message::Tool { tool_call_id, content } => {
-            json!({"role": "tool", "tool_call_id": tool_call_id, "content": content})
-        }
-        Message::Assistant { content, reasoning, tool_calls } => {
-            let calls: Vec<Json> = tool_calls
-                .iter()
-                .map(|ToolCall { id, name, arguments }| {
-                    json!({"id": id, "type": "function", "function": {"name": name, "arguments": arguments}})
-                })
-                .collect();
-            json!({"role": "assistant", "content": content, "reasoning_content": reasoning, "tool_calls": calls})
-        }
-    }
 }
 
 #[test]
