@@ -19,6 +19,42 @@
 #[repr(C, align(64))]
 pub(crate) struct Lane(pub(crate) [f32; 16]);
 
+/// Sixteen numbers in bfloat16: the upper halves of their f32, aligned to half a cache line.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[repr(C, align(32))]
+pub(crate) struct HalfLane(pub(crate) [u16; 16]);
+
+impl HalfLane {
+    pub(crate) const ZERO: Self = Self([0; 16]);
+}
+
+/// What panels are made of.
+pub(crate) trait WeightLane: Copy + Sync {
+    /// Whether the numbers are stored in bfloat16; what is computed with them is f32 either way.
+    const HALF: bool;
+
+    /// The numbers.
+    fn numbers(&self) -> [f32; 16];
+}
+
+impl WeightLane for Lane {
+    const HALF: bool = false;
+
+    #[inline(always)]
+    fn numbers(&self) -> [f32; 16] {
+        self.0
+    }
+}
+
+impl WeightLane for HalfLane {
+    const HALF: bool = true;
+
+    #[inline(always)]
+    fn numbers(&self) -> [f32; 16] {
+        self.0.map(|upper| f32::from_bits(u32::from(upper) << 16))
+    }
+}
+
 /// Columns of a block: two lanes.
 pub(crate) const BLOCK: usize = 32;
 

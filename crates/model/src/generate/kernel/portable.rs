@@ -1,19 +1,25 @@
 //! Tiles of up to 4 rows and 2 lanes in plain Rust, which compilers vectorise (NEON on aarch64, SSE2 on old x86-64).
 
 use super::{Place, Rows, Sums};
-use crate::generate::lanes::{BLOCK, Lane};
+use crate::generate::lanes::{BLOCK, Lane, WeightLane};
 
 /// Rows of the highest tile.
 pub(super) const TALLEST: usize = 4;
 
 /// Computes one tile.
-pub(super) fn tile(input: Rows<'_>, height: usize, columns: &[&[Lane]], place: Place, output: &mut [Lane]) {
+pub(super) fn tile<W: WeightLane>(
+    input: Rows<'_>,
+    height: usize,
+    columns: &[&[W]],
+    place: Place,
+    output: &mut [Lane],
+) {
     macro_rules! tiles {
         ($($rows:literal, $width:literal;)*) => {
             match (height, columns.len()) {
                 $(($rows, $width) => {
-                    let columns: [&[Lane]; $width] = std::array::from_fn(|c| columns[c]);
-                    fixed::<$rows, $width>(input, columns, place, output);
+                    let columns: [&[W]; $width] = std::array::from_fn(|c| columns[c]);
+                    fixed::<W, $rows, $width>(input, columns, place, output);
                 })*
                 (height, width) => unreachable!("no tile of {height} rows and {width} lanes"),
             }
@@ -22,9 +28,9 @@ pub(super) fn tile(input: Rows<'_>, height: usize, columns: &[&[Lane]], place: P
     tiles! { 1, 2; 2, 2; 2, 1; 3, 1; 4, 1; }
 }
 
-fn fixed<const R: usize, const C: usize>(
+fn fixed<W: WeightLane, const R: usize, const C: usize>(
     input: Rows<'_>,
-    columns: [&[Lane]; C],
+    columns: [&[W]; C],
     place: Place,
     output: &mut [Lane],
 ) {
@@ -41,7 +47,7 @@ fn fixed<const R: usize, const C: usize>(
         let x = &lanes[(block * rows + place.row) * 2..][..R * 2];
         for k in 0..BLOCK {
             for (c, column) in columns.iter().enumerate() {
-                let weight = &column[(block * BLOCK + k) * 2].0;
+                let weight = &column[(block * BLOCK + k) * 2].numbers();
                 for (r, sums) in sums.iter_mut().enumerate() {
                     let x = x[r * 2 + k / 16].0[k % 16];
                     for (sum, weight) in sums[c].iter_mut().zip(weight) {
