@@ -58,6 +58,9 @@ pub struct InitOptions {
     pub seed: u64,
     /// How conversations are written.
     pub template: TemplateKind,
+    /// Lay heads that copy ([`Weights::init_copying`]); the model is then of the Qwen2 family, which has the biases that
+    /// they need.
+    pub copying: bool,
 }
 
 impl Default for InitOptions {
@@ -72,6 +75,7 @@ impl Default for InitOptions {
             context: 2048,
             seed: 0,
             template: TemplateKind::Compact,
+            copying: false,
         }
     }
 }
@@ -82,7 +86,10 @@ impl Default for InitOptions {
 /// plain text.
 pub fn init(options: &InitOptions, texts: &[PathBuf], dir: &Path) -> Result<Config, ModelError> {
     // A shape that is impossible should not cost the training of a tokenizer first.
-    config(options, options.vocab)?;
+    let planned = config(options, options.vocab)?;
+    if options.copying {
+        Weights::init_copying(Config { vocab_size: 1, ..planned }, 0)?;
+    }
     if options.vocab < ADDED.len() + BYTES {
         return Err(ModelError::Unsupported {
             field: "vocab_size",
@@ -95,7 +102,12 @@ pub fn init(options: &InitOptions, texts: &[PathBuf], dir: &Path) -> Result<Conf
         });
     }
     let bpe = train(options.vocab, texts)?;
-    let weights = Weights::init(config(options, bpe.vocab.len())?, options.seed);
+    let shape = config(options, bpe.vocab.len())?;
+    let weights = if options.copying {
+        Weights::init_copying(shape, options.seed)?
+    } else {
+        Weights::init(shape, options.seed)
+    };
     std::fs::create_dir_all(dir).map_err(|source| ModelError::Io { path: dir.to_owned(), source })?;
     let mut tokenizer_config = json!({
         "tokenizer_class": "PreTrainedTokenizerFast",
@@ -120,7 +132,7 @@ pub fn init(options: &InitOptions, texts: &[PathBuf], dir: &Path) -> Result<Conf
 
 fn config(options: &InitOptions, vocab_size: usize) -> Result<Config, ModelError> {
     let config = Config {
-        model_type: "llama".to_owned(),
+        model_type: if options.copying { "qwen2" } else { "llama" }.to_owned(),
         vocab_size,
         hidden_size: options.hidden,
         intermediate_size: options.ffn,
@@ -129,8 +141,9 @@ fn config(options: &InitOptions, vocab_size: usize) -> Result<Config, ModelError
         kv_heads: options.kv_heads,
         head_dim: options.hidden / options.heads.max(1),
         rms_norm_eps: 1e-5,
-        rope: Rope { theta: 10_000.0, scaling: RopeScaling::Default },
-        qkv_bias: false,
+        // Heads that copy compare contents in dimensions that hardly turn within the context.
+        rope: Rope { theta: if options.copying { 1e6 } else { 10_000.0 }, scaling: RopeScaling::Default },
+        qkv_bias: options.copying,
         qk_norm: false,
         tie_embeddings: true,
         max_positions: options.context,

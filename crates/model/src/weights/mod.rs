@@ -5,6 +5,7 @@
 //! one below the other: queries, keys and values; gate and up. They keep their Hugging Face names and shapes
 //! (`[out, in]`, row-major), and are one matrix to whoever multiplies.
 
+mod copying;
 mod encoding;
 mod gguf;
 mod load;
