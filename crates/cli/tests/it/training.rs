@@ -76,6 +76,7 @@ fn a_model_is_made_trained_measured_and_compared() {
         world.run(&["eval", "arenas", "arenas", "--policy", "run/model", "--limit", "4", "--json"]);
     let measured = evaluated.unwrap().expect_code(0).unwrap().last_json().unwrap();
     assert!(Json::from(measured.clone()).to_string().contains("validity"), "{measured:?}");
+    assert!(measured["policy"]["turns"]["turns"].as_u64().unwrap() >= 4, "{measured:?}");
     let solved = world
         .run(&["arenas", "solve", "arenas", "--policy", "run/model", "--limit", "4", "--json"])
         .unwrap()

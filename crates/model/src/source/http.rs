@@ -18,7 +18,7 @@ use ureq::{Agent, Body, http::Response};
 /// Attempts in a row that bring nothing before giving up.
 const FRUITLESS: usize = 4;
 /// First pause before another attempt; it doubles with each that brings nothing.
-const BREATH: Duration = Duration::from_millis(500);
+const BREATH: Duration = Duration::from_millis(if cfg!(test) { 1 } else { 500 });
 /// Longest pause; a server that asks for more is not waited for.
 const LONGEST_WAIT: Duration = Duration::from_mins(2);
 /// Longest JSON answer that is read.
