@@ -124,6 +124,8 @@ fn readable(field: &Type) -> Result<(), String> {
         if is_map && !(inner[0].is_group() && matches!(inner[0].get_fields().len(), 1 | 2)) {
             return Err(format!("column `{}` is a map without keys and values", field.name()));
         }
+        // Between a map and its keys stands a group that may be marked as a map itself.
+        let inner = if is_map { inner[0].get_fields() } else { inner };
         return inner.iter().try_for_each(|inner| readable(inner));
     }
     let (physical, converted) = (field.get_physical_type(), field.get_basic_info().converted_type());
@@ -138,15 +140,28 @@ fn readable(field: &Type) -> Result<(), String> {
                 | ConvertedType::UINT_8
                 | ConvertedType::UINT_16
                 | ConvertedType::UINT_32
+                | ConvertedType::DATE
+                | ConvertedType::TIME_MILLIS
         ),
-        Physical::INT64 => {
-            matches!(converted, ConvertedType::NONE | ConvertedType::INT_64 | ConvertedType::UINT_64)
-        }
+        Physical::INT64 => matches!(
+            converted,
+            ConvertedType::NONE
+                | ConvertedType::INT_64
+                | ConvertedType::UINT_64
+                | ConvertedType::TIME_MICROS
+                | ConvertedType::TIMESTAMP_MILLIS
+                | ConvertedType::TIMESTAMP_MICROS
+        ),
         Physical::BYTE_ARRAY => matches!(
             converted,
-            ConvertedType::NONE | ConvertedType::UTF8 | ConvertedType::ENUM | ConvertedType::JSON
+            ConvertedType::NONE
+                | ConvertedType::UTF8
+                | ConvertedType::ENUM
+                | ConvertedType::JSON
+                | ConvertedType::BSON
         ),
-        Physical::INT96 | Physical::FIXED_LEN_BYTE_ARRAY => false,
+        Physical::FIXED_LEN_BYTE_ARRAY => converted == ConvertedType::NONE,
+        Physical::INT96 => false,
     };
     if is_plain {
         return Ok(());
@@ -186,12 +201,13 @@ fn json(field: &Field) -> Json {
             .map(|(key, value)| (key.to_string().trim_matches('"').to_owned(), json(value)))
             .collect::<Map<_, _>>()
             .into(),
-        Field::Float16(_)
-        | Field::Decimal(_)
-        | Field::Date(_)
-        | Field::TimeMillis(_)
-        | Field::TimeMicros(_)
-        | Field::TimestampMillis(_)
-        | Field::TimestampMicros(_) => Json::from(field.to_string()),
+        Field::Float16(value) => Json::from(value.to_f64()),
+        // Dates and times as the numbers that they are; as text, those out of range would be a panic.
+        Field::Date(value) | Field::TimeMillis(value) => Json::from(*value),
+        Field::TimeMicros(value) | Field::TimestampMillis(value) | Field::TimestampMicros(value) => {
+            Json::from(*value)
+        }
+        // Refused before a row is read.
+        Field::Decimal(_) => Json::Null,
     }
 }

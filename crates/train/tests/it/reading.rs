@@ -142,7 +142,7 @@ fn a_column_of_another_type_is_an_error_and_so_is_a_file_without_traces() {
             other => Err(format!("{other:?}").into()),
         }
     };
-    let said = refused("message row { required int64 messages (TIME_MICROS); }").unwrap();
+    let said = refused("message row { required int64 messages (DECIMAL(18, 2)); }").unwrap();
     assert!(said.contains("odd.parquet") && said.contains("`messages`"), "{said}");
     let said = refused("message row { required int64 score; }").unwrap();
     assert!(said.contains("score"), "{said}");
