@@ -9,7 +9,7 @@ use astra_arena::{Arena, Runtime};
 use astra_eval::{BuiltinPolicy, PlayError, Player, TurnCounts};
 use astra_model::{
     Engine as GenerationEngine, EngineOptions, Generator, ModelError, ModelPolicy, PolicySettings,
-    TemplateChoice,
+    TemplateChoice, Weights,
 };
 use astra_protocol::Policy;
 use clap::Args;
@@ -48,6 +48,19 @@ pub(crate) struct Sampling {
     max_turn_tokens: usize,
 }
 
+/// An engine for so many episodes at a time, within [`CACHE_BYTES`].
+pub(crate) fn engine_options(weights: &Weights, together: usize, threads: usize) -> EngineOptions {
+    let config = weights.config();
+    let wanted = together * config.max_positions.min(CACHED_TOKENS);
+    let affordable = CACHE_BYTES / GenerationEngine::bytes_per_token(config);
+    EngineOptions {
+        threads,
+        max_batch: together,
+        max_tokens_in_cache: wanted.min(affordable),
+        ..EngineOptions::default()
+    }
+}
+
 /// A model at its checkpoint.
 struct Checkpoint {
     name: String,
@@ -73,15 +86,7 @@ impl Checkpoint {
             "weights": weights.id(), "template": format!("{:?}", chat.template_kind()), "temperature": temperature,
             "top_p": top_p, "top_k": top_k, "min_p": min_p, "max_turn_tokens": settings.max_turn_tokens,
         });
-        let config = weights.config();
-        let wanted = TOGETHER.get() * config.max_positions.min(CACHED_TOKENS);
-        let affordable = CACHE_BYTES / GenerationEngine::bytes_per_token(config);
-        let options = EngineOptions {
-            threads,
-            max_batch: TOGETHER.get(),
-            max_tokens_in_cache: wanted.min(affordable),
-            ..EngineOptions::default()
-        };
+        let options = engine_options(&weights, TOGETHER.get(), threads);
         let generator = Generator::new(GenerationEngine::new(&weights, options)?, 0)?;
         let name = folder.display().to_string();
         let policy = ModelPolicy::new(name.clone(), Arc::new(generator), Arc::new(chat), settings);
@@ -157,4 +162,27 @@ pub(crate) fn parse(
 
 fn names() -> String {
     BuiltinPolicy::ALL.map(BuiltinPolicy::as_str).join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use astra_model::Config;
+
+    #[test]
+    fn the_cache_is_bounded_in_bytes_whatever_the_model() {
+        let options = |layers: usize, positions: usize| {
+            let text = format!(
+                r#"{{"model_type":"llama","vocab_size":8,"hidden_size":64,"intermediate_size":8,"head_dim":64,
+                "num_hidden_layers":{layers},"num_attention_heads":16,"max_position_embeddings":{positions}}}"#
+            );
+            let weights = Weights::zeros(Config::from_json(&text).unwrap());
+            let bytes = GenerationEngine::bytes_per_token(weights.config());
+            let tokens = engine_options(&weights, 32, 2).max_tokens_in_cache;
+            (tokens, bytes * tokens)
+        };
+        assert_eq!(options(1, 512).0, 32 * 512, "as much as it can use");
+        let (tokens, bytes) = options(20, 8192);
+        assert!(tokens < 32 * 8192 && bytes <= CACHE_BYTES && bytes > CACHE_BYTES / 2, "{tokens} {bytes}");
+    }
 }
