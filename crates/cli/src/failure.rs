@@ -225,41 +225,15 @@ fn known(error: &anyhow::Error) -> Option<&dyn Hint> {
 
 impl Hint for ModelError {
     fn hints(&self) -> Vec<String> {
-        match self {
-            Self::Fetch { what, .. } if what.contains("401") || what.contains("403") => vec![
-                "a model that asks for agreement needs HF_TOKEN of an account that has agreed".to_owned(),
-            ],
-            Self::Fetch { what, .. } if what.contains("404") => {
-                vec!["look the name up on the hub: `owner/name`, in the same letters".to_owned()]
-            }
-            Self::Fetch { .. } => vec![
-                "HF_ENDPOINT names a mirror of the hub; `astra model get FILE.gguf` takes a file that you have"
-                    .to_owned(),
-            ],
-            Self::Io { .. }
-            | Self::Malformed { .. }
-            | Self::Unsupported { .. }
-            | Self::Tensor { .. }
-            | Self::Batch { .. }
-            | Self::Threads { .. }
-            | Self::Encode { .. }
-            | Self::Template { .. }
-            | Self::Conversation { .. }
-            | Self::OtherShape
-            | Self::EngineBounds { .. }
-            | Self::Token { .. }
-            | Self::Sequence { .. }
-            | Self::Sampling { .. }
-            | Self::GeneratorEnded
-            | Self::Cancelled => Vec::new(),
-        }
+        self.hints()
     }
 
     fn status(&self) -> ExitStatus {
         match self {
             Self::Cancelled => ExitStatus::Interrupted,
             Self::GeneratorEnded => ExitStatus::WeFailed,
-            Self::Io { .. }
+            Self::BrokenLogits
+            | Self::Io { .. }
             | Self::Malformed { .. }
             | Self::Unsupported { .. }
             | Self::Tensor { .. }
@@ -296,14 +270,15 @@ impl Hint for TrainError {
     fn status(&self) -> ExitStatus {
         match self {
             Self::Store(error) => error.status(),
+            Self::Model(error) => error.status(),
             Self::Io { .. }
             | Self::NoData { .. }
             | Self::Parquet { .. }
             | Self::Row { .. }
             | Self::NothingToLearn { .. }
             | Self::Diverged { .. }
-            | Self::Checkpoint { .. }
-            | Self::Model(_) => ExitStatus::InputFailed,
+            | Self::NotFinite { .. }
+            | Self::Checkpoint { .. } => ExitStatus::InputFailed,
         }
     }
 }

@@ -6,9 +6,10 @@ use crate::checkpoint;
 use crate::failure::InputError;
 use crate::settings::nearest;
 use astra_arena::{Arena, Runtime};
-use astra_eval::{BuiltinPolicy, PlayError, Player};
+use astra_eval::{BuiltinPolicy, PlayError, Player, TurnCounts};
 use astra_model::{
-    Engine as GenerationEngine, EngineOptions, Generator, ModelPolicy, PolicySettings, TemplateChoice,
+    Engine as GenerationEngine, EngineOptions, Generator, ModelError, ModelPolicy, PolicySettings,
+    TemplateChoice, Weights,
 };
 use astra_protocol::Policy;
 use clap::Args;
@@ -20,8 +21,12 @@ use std::sync::Arc;
 /// Episodes that a model plays at a time; its generator answers them together.
 const TOGETHER: NonZeroUsize = NonZeroUsize::new(32).unwrap();
 
-/// Tokens that the generator's cache holds for each of them; episodes that need more wait for others to end.
-const CACHED_TOKENS: usize = 2048;
+/// Memory at most for the keys and values of all of them: 4 GiB, of which a small model takes little. Episodes that
+/// find no room give theirs up in turn and are computed again, which costs time and changes no token.
+const CACHE_BYTES: usize = 4 << 30;
+
+/// Tokens an episode that are worth holding; hardly one is longer.
+const CACHED_TOKENS: usize = 8192;
 
 /// Arguments that say how a model samples.
 #[derive(Args, Clone, Copy, Debug)]
@@ -32,9 +37,28 @@ pub(crate) struct Sampling {
     /// Keep the likeliest tokens that together have this probability
     #[arg(long, value_name = "P", default_value_t = 1.0)]
     top_p: f32,
+    /// Keep this many of the likeliest tokens; 0 keeps all
+    #[arg(long, value_name = "K", default_value_t = 0)]
+    top_k: usize,
+    /// Keep tokens with at least this share of the likeliest one's probability
+    #[arg(long, value_name = "P", default_value_t = 0.0)]
+    min_p: f32,
     /// Longest turn of a model, in tokens
     #[arg(long, value_name = "N", default_value_t = 512)]
     max_turn_tokens: usize,
+}
+
+/// An engine for so many episodes at a time, within [`CACHE_BYTES`].
+pub(crate) fn engine_options(weights: &Weights, together: usize, threads: usize) -> EngineOptions {
+    let config = weights.config();
+    let wanted = together * config.max_positions.min(CACHED_TOKENS);
+    let affordable = CACHE_BYTES / GenerationEngine::bytes_per_token(config);
+    EngineOptions {
+        threads,
+        max_batch: together,
+        max_tokens_in_cache: wanted.min(affordable),
+        ..EngineOptions::default()
+    }
 }
 
 /// A model at its checkpoint.
@@ -44,27 +68,25 @@ struct Checkpoint {
     policy: ModelPolicy,
 }
 
+impl Sampling {
+    /// As the model means it. `samples` is how many episodes an arena it plays.
+    fn settings(self, samples: usize) -> PolicySettings {
+        let Self { temperature, top_p, top_k, min_p, max_turn_tokens } = self;
+        let temperature = temperature.unwrap_or(if samples > 1 { 1.0 } else { 0.0 });
+        let sampling = astra_model::Sampling { temperature, top_p, top_k, min_p };
+        PolicySettings { sampling, max_turn_tokens }
+    }
+}
+
 impl Checkpoint {
-    fn load(folder: &Path, sampling: Sampling, samples: usize, threads: usize) -> anyhow::Result<Self> {
+    fn load(folder: &Path, settings: PolicySettings, threads: usize) -> anyhow::Result<Self> {
         let (chat, weights) = checkpoint::open(folder, TemplateChoice::Auto)?;
-        let temperature = sampling.temperature.unwrap_or(if samples > 1 { 1.0 } else { 0.0 });
-        let settings = PolicySettings {
-            sampling: astra_model::Sampling {
-                top_p: sampling.top_p,
-                ..astra_model::Sampling::at(temperature)
-            },
-            max_turn_tokens: sampling.max_turn_tokens,
-        };
+        let astra_model::Sampling { temperature, top_p, top_k, min_p } = settings.sampling;
         let identity = json!({
             "weights": weights.id(), "template": format!("{:?}", chat.template_kind()), "temperature": temperature,
-            "top_p": sampling.top_p, "max_turn_tokens": sampling.max_turn_tokens,
+            "top_p": top_p, "top_k": top_k, "min_p": min_p, "max_turn_tokens": settings.max_turn_tokens,
         });
-        let options = EngineOptions {
-            threads,
-            max_batch: TOGETHER.get(),
-            max_tokens_in_cache: TOGETHER.get() * CACHED_TOKENS.max(weights.config().max_positions.min(8192)),
-            ..EngineOptions::default()
-        };
+        let options = engine_options(&weights, TOGETHER.get(), threads);
         let generator = Generator::new(GenerationEngine::new(&weights, options)?, 0)?;
         let name = folder.display().to_string();
         let policy = ModelPolicy::new(name.clone(), Arc::new(generator), Arc::new(chat), settings);
@@ -88,6 +110,11 @@ impl Player for Checkpoint {
     fn concurrency(&self) -> Option<NonZeroUsize> {
         Some(TOGETHER)
     }
+
+    fn turns(&self) -> Option<TurnCounts> {
+        let astra_model::TurnCounts { turns, cut, overflowed, malformed } = self.policy.counts();
+        Some(TurnCounts { turns, cut, overflowed, malformed })
+    }
 }
 
 /// The player that a `--policy` means. `samples` is how many episodes an arena it plays.
@@ -97,18 +124,15 @@ pub(crate) fn parse(
     samples: usize,
     threads: NonZeroUsize,
 ) -> anyhow::Result<Box<dyn Player>> {
-    if let Some(temperature) = sampling.temperature
-        && !(temperature.is_finite() && temperature >= 0.0)
-    {
-        let error = format!("`--temperature {temperature}`: a number from 0 is needed");
-        return Err(InputError::new(error).hint("0 is greedy, 1 samples as the model was trained").into());
-    }
-    if !(sampling.top_p > 0.0 && sampling.top_p <= 1.0) || sampling.max_turn_tokens == 0 {
-        let error =
-            format!("`--top-p {}` or `--max-turn-tokens {}`", sampling.top_p, sampling.max_turn_tokens);
+    let settings = sampling.settings(samples);
+    if let Err(ModelError::Sampling { field, value, expected }) = settings.sampling.check() {
+        let error = format!("`--{} {value}`: expected {expected}", field.replace('_', "-"));
         return Err(InputError::new(error)
-            .hint("`--top-p` is above 0 and at most 1; a turn has at least one token")
+            .hint("temperature 0 is greedy, 1 samples as the model was trained")
             .into());
+    }
+    if settings.max_turn_tokens == 0 {
+        return Err(InputError::new("`--max-turn-tokens 0`: a turn has at least one token").into());
     }
     if let Ok(builtin) = policy.parse::<BuiltinPolicy>() {
         return if sampling.temperature.is_some() {
@@ -121,7 +145,7 @@ pub(crate) fn parse(
     }
     let folder = Path::new(policy);
     if folder.join("config.json").is_file() {
-        return Ok(Box::new(Checkpoint::load(folder, sampling, samples, threads.get())?));
+        return Ok(Box::new(Checkpoint::load(folder, settings, threads.get())?));
     }
     if folder.is_dir() {
         return Err(InputError::new(format!("`{policy}` is no checkpoint: it holds no `config.json`"))
@@ -138,4 +162,27 @@ pub(crate) fn parse(
 
 fn names() -> String {
     BuiltinPolicy::ALL.map(BuiltinPolicy::as_str).join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use astra_model::Config;
+
+    #[test]
+    fn the_cache_is_bounded_in_bytes_whatever_the_model() {
+        let options = |layers: usize, positions: usize| {
+            let text = format!(
+                r#"{{"model_type":"llama","vocab_size":8,"hidden_size":64,"intermediate_size":8,"head_dim":64,
+                "num_hidden_layers":{layers},"num_attention_heads":16,"max_position_embeddings":{positions}}}"#
+            );
+            let weights = Weights::zeros(Config::from_json(&text).unwrap());
+            let bytes = GenerationEngine::bytes_per_token(weights.config());
+            let tokens = engine_options(&weights, 32, 2).max_tokens_in_cache;
+            (tokens, bytes * tokens)
+        };
+        assert_eq!(options(1, 512).0, 32 * 512, "as much as it can use");
+        let (tokens, bytes) = options(20, 8192);
+        assert!(tokens < 32 * 8192 && bytes <= CACHE_BYTES && bytes > CACHE_BYTES / 2, "{tokens} {bytes}");
+    }
 }

@@ -7,7 +7,9 @@ use crate::settings::Settings;
 use crate::table::Table;
 use astra_arena::distractors::{BandCounts, DistractorPool};
 use astra_arena::{Arena, EpisodeLimits, RewardVariant};
-use astra_eval::{Company, Estimate, Played, Player, SolveOptions, Summary, solve, summarise, summarise_by};
+use astra_eval::{
+    Company, Estimate, Played, Player, SolveOptions, Summary, TurnCounts, solve, summarise, summarise_by,
+};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -155,6 +157,21 @@ pub(crate) fn warn_of_masked(masked: usize, of: usize, example: Option<&str>, pr
     printer.warn(format!("{masked} of {of} episodes masked{loud}"));
     if let Some(example) = example {
         printer.warn(format!("for example {example}"));
+    }
+}
+
+/// Says what went wrong in a model's turns: its owner may want longer turns or another template.
+pub(crate) fn warn_of_turns(player: &dyn Player, printer: Printer) {
+    let Some(TurnCounts { turns, cut, overflowed, malformed }) = player.turns() else { return };
+    let name = player.name();
+    if cut > 0 {
+        printer.warn(format!("{name}: {cut} of {turns} turns were cut at `--max-turn-tokens`"));
+    }
+    if overflowed > 0 {
+        printer.warn(format!("{name}: {overflowed} episodes ended because its context was full"));
+    }
+    if malformed > 0 {
+        printer.warn(format!("{name}: {malformed} calls in {turns} turns could not be read"));
     }
 }
 

@@ -42,7 +42,19 @@ pub struct Comparison {
     /// Episodes left out: only one of the two has them, or one of the two is masked.
     pub unpaired: usize,
     /// The policy's mean minus the other's, with 95 % intervals; `n` is the number of arenas.
-    pub differences: BTreeMap<Metric, Difference>,
+    pub differences: BTreeMap<Metric, Paired>,
+}
+
+/// Means of two policies over the same episodes, and what lies between them.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Paired {
+    /// The policy's mean over the pairs.
+    pub policy: f64,
+    /// The other's.
+    pub against: f64,
+    /// The first minus the second.
+    #[serde(flatten)]
+    pub difference: Difference,
 }
 
 /// Why two sets of episodes cannot be compared.
@@ -95,16 +107,26 @@ pub fn compare(policy: &[EpisodeRecord], against: &[EpisodeRecord]) -> Result<Co
     let arenas = group_by(&pairs, |(left, _)| left.arena.clone());
     let mut differences = BTreeMap::new();
     for metric in Metric::ALL {
+        let measured = |pairs: &[&Pair<'_>]| -> Vec<(f64, f64)> {
+            pairs.iter().filter_map(|pair| both_values(metric, pair)).collect()
+        };
         let clusters: Vec<Cluster> = arenas
             .values()
-            .map(|pairs| Cluster::total(pairs.iter().filter_map(|pair| difference(metric, pair))))
+            .map(|pairs| {
+                let one = |(left, right)| Cluster { sum: left - right, weight: 1.0 };
+                Cluster::total(measured(pairs).into_iter().map(one))
+            })
             .collect();
         if let Some(difference) = cluster_difference(&clusters, Bootstrap::default())? {
-            differences.insert(metric, difference);
+            let all: Vec<(f64, f64)> = arenas.values().flat_map(|pairs| measured(pairs)).collect();
+            let mean = |sum: f64| sum / all.len() as f64;
+            let policy = mean(all.iter().map(|(left, _)| left).sum());
+            let against = mean(all.iter().map(|(_, right)| right).sum());
+            differences.insert(metric, Paired { policy, against, difference });
         }
     }
     let f1 = differences.get(&Metric::F1).ok_or(CompareError::NothingInCommon)?;
-    let verdict = match f1 {
+    let verdict = match &f1.difference {
         _ if arenas.len() < LEAST_ARENAS => Verdict::TooFewArenas,
         Difference { low, .. } if *low > 0.0 => Verdict::Better,
         Difference { high, .. } if *high < 0.0 => Verdict::Worse,
@@ -117,9 +139,10 @@ pub fn compare(policy: &[EpisodeRecord], against: &[EpisodeRecord]) -> Result<Co
 /// What the policy and the other did in the same episode.
 type Pair<'a> = (&'a EpisodeRecord, &'a EpisodeRecord);
 
-fn difference(metric: Metric, (left, right): &Pair<'_>) -> Option<Cluster> {
+/// What both measured; nothing where one of them did not.
+fn both_values(metric: Metric, (left, right): &Pair<'_>) -> Option<(f64, f64)> {
     let value = |episode: &EpisodeRecord| metric.of(episode).map(|one| one.sum / one.weight);
-    Some(Cluster { sum: value(left)? - value(right)?, weight: 1.0 })
+    Some((value(left)?, value(right)?))
 }
 
 #[cfg(test)]
@@ -138,11 +161,11 @@ mod tests {
         let comparison = compare(&good, &bad).unwrap();
         assert_eq!((comparison.verdict, comparison.arenas, comparison.unpaired), (Verdict::Better, 8, 0));
         let f1 = comparison.differences[&Metric::F1];
-        assert!((f1.mean - 0.1).abs() < 1e-12 && f1.low > 0.0);
+        assert!((f1.difference.mean - 0.1).abs() < 1e-12 && f1.difference.low > 0.0);
         assert_eq!(compare(&bad, &good).unwrap().verdict, Verdict::Worse);
         let same = compare(&good, &good).unwrap();
         assert_eq!(same.verdict, Verdict::NoDifferenceShown);
-        assert!(same.differences[&Metric::F1].mean.abs() < f64::EPSILON);
+        assert!(same.differences[&Metric::F1].difference.mean.abs() < f64::EPSILON);
     }
 
     #[test]
@@ -160,6 +183,9 @@ mod tests {
         let right = episodes(|_| 0.0, 9);
         let comparison = compare(&left, &right).unwrap();
         assert_eq!((comparison.pairs, comparison.unpaired), (7, 3));
+        for Paired { policy, against, difference } in comparison.differences.values() {
+            assert!((policy - against - difference.mean).abs() < 1e-12, "of the same pairs");
+        }
         assert_eq!(compare(&left[..1], &right), Err(CompareError::NothingInCommon));
         assert_eq!(compare(&[], &right), Err(CompareError::NothingInCommon));
     }

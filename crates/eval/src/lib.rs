@@ -16,10 +16,10 @@ mod solve;
 mod split;
 mod statistics;
 
-pub use comparison::{CompareError, Comparison, Verdict, compare};
+pub use comparison::{CompareError, Comparison, Paired, Verdict, compare};
 pub use evaluation::{Dimension, Evaluation, Group, Measures, Metric, PassHatK, evaluate};
 pub use likeness::{entities, masked_prompt, recorded_shape, shape, source};
-pub use player::{PlayError, Player};
+pub use player::{PlayError, Player, TurnCounts};
 pub use policies::{BuiltinPolicy, UnknownPolicy, builtin};
 pub use record::{CallForm, EpisodeRecord};
 pub use sft::{sft_record, unfit_for_sft};

@@ -6,6 +6,7 @@
 use crate::policies::{BuiltinPolicy, builtin};
 use astra_arena::{Arena, ArenaError, Runtime};
 use astra_protocol::Policy;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -27,6 +28,24 @@ pub trait Player: Send + Sync {
     fn concurrency(&self) -> Option<NonZeroUsize> {
         None
     }
+
+    /// What happened in its turns so far, where it counts that.
+    fn turns(&self) -> Option<TurnCounts> {
+        None
+    }
+}
+
+/// What went wrong in the turns that a model wrote. None of it masks an episode: it is the model's own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TurnCounts {
+    /// Turns written.
+    pub turns: u64,
+    /// Of these, cut at the longest that is allowed.
+    pub cut: u64,
+    /// Turns that ended their episode because the context was full.
+    pub overflowed: u64,
+    /// Calls that could not be read.
+    pub malformed: u64,
 }
 
 /// Why an episode could not be played at all.

@@ -215,6 +215,13 @@ impl Config {
             let why = format!("must divide num_attention_heads, which is {}", self.heads);
             return Err(unsupported("num_key_value_heads", &self.kv_heads.to_string(), why));
         }
+        if !(self.rms_norm_eps.is_finite() && self.rms_norm_eps >= 0.0) {
+            return Err(unsupported(
+                "rms_norm_eps",
+                &self.rms_norm_eps.to_string(),
+                "must be 0 or more".to_owned(),
+            ));
+        }
         if !self.head_dim.is_multiple_of(2) {
             return Err(unsupported(
                 "head_dim",
@@ -263,20 +270,42 @@ impl Fields<'_> {
 
     /// `rope_theta` and `rope_scaling`, or both inside `rope_parameters` as newer files have it.
     fn rope(&self) -> Result<Rope, ModelError> {
-        let newer = self.0.get("rope_parameters").and_then(Json::as_object);
-        let scaling = newer.or_else(|| self.0.get("rope_scaling").and_then(Json::as_object));
-        let theta = number_or(newer.unwrap_or(self.0), "rope_theta", 10_000.0)?;
+        let newer = self.object("rope_parameters")?;
+        let scaling = newer.or(self.object("rope_scaling")?);
+        // A file may name the parameters and leave the base where it used to be.
+        let holder = newer.filter(|map| map.contains_key("rope_theta")).unwrap_or(self.0);
+        let theta = positive(holder, "rope_theta", 10_000.0)?;
+        for map in [Some(self.0), scaling].into_iter().flatten() {
+            let factor = number_or(map, "partial_rotary_factor", 1.0)?;
+            if (factor - 1.0).abs() > f64::EPSILON {
+                let value = factor.to_string();
+                let why = "only whole heads are rotated".to_owned();
+                return Err(unsupported("partial_rotary_factor", &value, why));
+            }
+        }
         let Some(scaling) = scaling else { return Ok(Rope { theta, scaling: RopeScaling::Default }) };
+        if let Some((name, _)) = scaling.iter().find(|(_, value)| value.is_object()) {
+            let why = "one set of parameters for all layers is implemented".to_owned();
+            return Err(unsupported("rope_parameters", name, why));
+        }
         let kind = scaling.get("rope_type").or_else(|| scaling.get("type")).and_then(Json::as_str);
         let scaling = match kind.unwrap_or("default") {
             "default" => RopeScaling::Default,
-            "linear" => RopeScaling::Linear { factor: number_or(scaling, "factor", 1.0)? },
-            "llama3" => RopeScaling::Llama3 {
-                factor: number_or(scaling, "factor", 8.0)?,
-                low_freq_factor: number_or(scaling, "low_freq_factor", 1.0)?,
-                high_freq_factor: number_or(scaling, "high_freq_factor", 4.0)?,
-                original: number_or(scaling, "original_max_position_embeddings", 8192.0)?,
-            },
+            "linear" => RopeScaling::Linear { factor: positive(scaling, "factor", 1.0)? },
+            "llama3" => {
+                let low_freq_factor = positive(scaling, "low_freq_factor", 1.0)?;
+                let high_freq_factor = positive(scaling, "high_freq_factor", 4.0)?;
+                if high_freq_factor <= low_freq_factor {
+                    let why = format!("must be above low_freq_factor, which is {low_freq_factor}");
+                    return Err(unsupported("high_freq_factor", &high_freq_factor.to_string(), why));
+                }
+                RopeScaling::Llama3 {
+                    factor: positive(scaling, "factor", 8.0)?,
+                    low_freq_factor,
+                    high_freq_factor,
+                    original: positive(scaling, "original_max_position_embeddings", 8192.0)?,
+                }
+            }
             other => {
                 return Err(unsupported(
                     "rope_scaling",
@@ -286,6 +315,15 @@ impl Fields<'_> {
             }
         };
         Ok(Rope { theta, scaling })
+    }
+
+    /// An object that may be absent or null.
+    fn object(&self, field: &'static str) -> Result<Option<&Map<String, Json>>, ModelError> {
+        match self.0.get(field) {
+            None | Some(Json::Null) => Ok(None),
+            Some(Json::Object(map)) => Ok(Some(map)),
+            Some(other) => Err(unsupported(field, &other.to_string(), "expected an object".to_owned())),
+        }
     }
 
     fn refuse_unknown_arithmetic(&self, model_type: &str) -> Result<(), ModelError> {
@@ -324,6 +362,14 @@ fn number_or(map: &Map<String, Json>, field: &'static str, default: f64) -> Resu
     }
 }
 
+fn positive(map: &Map<String, Json>, field: &'static str, default: f64) -> Result<f64, ModelError> {
+    let number = number_or(map, field, default)?;
+    if number > 0.0 && number.is_finite() {
+        return Ok(number);
+    }
+    Err(unsupported(field, &number.to_string(), "must be above 0".to_owned()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -359,6 +405,17 @@ mod tests {
             (r#""rope_theta":100000"#, r#""rope_scaling":{"rope_type":"yarn"}"#, "rope_scaling"),
             (r#""hidden_act""#, r#""mlp_bias":true,"hidden_act""#, "mlp_bias"),
             (r#""vocab_size":49152"#, r#""vocab_size":-1"#, "vocab_size"),
+            (r#""rope_theta":100000"#, r#""rope_theta":0"#, "rope_theta"),
+            (r#""rope_theta":100000"#, r#""rope_scaling":{"rope_type":"linear","factor":0}"#, "factor"),
+            (
+                r#""rope_theta":100000"#,
+                r#""rope_scaling":{"rope_type":"llama3","high_freq_factor":1}"#,
+                "high_freq_factor",
+            ),
+            (r#""rope_theta":100000"#, r#""rope_scaling":"linear""#, "rope_scaling"),
+            (r#""rope_theta":100000"#, r#""rope_parameters":{"full":{"rope_theta":1}}"#, "rope_parameters"),
+            (r#""hidden_act""#, r#""partial_rotary_factor":0.5,"hidden_act""#, "partial_rotary_factor"),
+            (r#""rms_norm_eps":1e-5"#, r#""rms_norm_eps":-1e-5"#, "rms_norm_eps"),
         ] {
             let error = Config::from_json(&SMOL.replace(from, to)).unwrap_err();
             assert!(
@@ -366,5 +423,17 @@ mod tests {
                 "{error}"
             );
         }
+    }
+    #[test]
+    fn the_base_of_the_frequencies_is_found_beside_or_inside_the_newer_parameters() {
+        let theta = |more: &str| {
+            let text = SMOL.replace(r#""hidden_act""#, &format!("{more},\"hidden_act\""));
+            Config::from_json(&text).unwrap().rope.theta
+        };
+        assert!(
+            (theta(r#""rope_parameters":{"rope_type":"default","rope_theta":500000}"#) - 5e5).abs() < 1e-9
+        );
+        assert!((theta(r#""rope_parameters":{"rope_type":"default"}"#) - 1e5).abs() < 1e-9);
+        assert!((theta(r#""rope_parameters":null"#) - 1e5).abs() < 1e-9);
     }
 }

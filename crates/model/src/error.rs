@@ -6,7 +6,7 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 pub enum ModelError {
     /// A file could not be read or written.
-    #[error("{path}: {source}")]
+    #[error("could not read or write `{path}`: {source}", path = path.display())]
     Io {
         /// The file.
         path: PathBuf,
@@ -14,7 +14,7 @@ pub enum ModelError {
         source: std::io::Error,
     },
     /// A file is not what it should be.
-    #[error("{path}: {what}")]
+    #[error("{path}: {what}", path = path.display())]
     Malformed {
         /// The file.
         path: PathBuf,
@@ -80,6 +80,8 @@ pub enum ModelError {
         url: String,
         /// What is wrong.
         what: String,
+        /// Of which kind that is.
+        problem: FetchProblem,
     },
     /// The caller asked to stop; what is there can be continued.
     #[error("stopped")]
@@ -126,7 +128,71 @@ pub enum ModelError {
         /// What it may be.
         expected: &'static str,
     },
+    /// The model computes no numbers.
+    #[error("the model's logits are not finite numbers: its weights are broken")]
+    BrokenLogits,
     /// The generator that was asked is no more.
     #[error("the generator has ended")]
     GeneratorEnded,
+}
+
+/// Why something could not be fetched; what may help depends on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FetchProblem {
+    /// Nobody is there: no address, no connection.
+    Unreachable,
+    /// The server answered with this status.
+    Status(u16),
+    /// The connection ended before everything was here.
+    Broken,
+    /// What came is not what was promised, or not what it should be.
+    Unusable,
+}
+
+impl ModelError {
+    /// What a person can do about it.
+    pub fn hints(&self) -> Vec<String> {
+        let one = |hint: &str| vec![hint.to_owned()];
+        match self {
+            Self::Fetch { problem, .. } => match problem {
+                FetchProblem::Status(401 | 403) => {
+                    one("a model that asks for agreement needs HF_TOKEN of an account that has agreed")
+                }
+                FetchProblem::Status(404) => {
+                    one("look the name up on the hub: `owner/name`, in the same letters")
+                }
+                FetchProblem::Unreachable | FetchProblem::Status(_) => one(
+                    "HF_ENDPOINT names a mirror of the hub; `astra model get FILE.gguf` takes a file that you have",
+                ),
+                FetchProblem::Broken => one("the same command goes on where this one stopped"),
+                FetchProblem::Unusable => one("try again, or another mirror with HF_ENDPOINT"),
+            },
+            Self::Io { path, source } if source.kind() == std::io::ErrorKind::NotFound => {
+                let name = path.file_name().unwrap_or_default().to_string_lossy();
+                vec![format!(
+                    "a model is a folder with config.json, weights and tokenizer.json; `{name}` is not there"
+                )]
+            }
+            Self::Malformed { .. } | Self::Tensor { .. } => {
+                one("the folder may be incomplete or of several models: fetch or write it again")
+            }
+            Self::Unsupported { .. } => one("models of the llama, qwen2 and qwen3 families can be used"),
+            Self::Template { .. } => {
+                one("`--template hermes` or `compact` takes one of ours, where a command has it")
+            }
+            Self::BrokenLogits => one("its training has diverged: begin anew with a lower `--lr`"),
+            Self::Io { .. }
+            | Self::Batch { .. }
+            | Self::Threads { .. }
+            | Self::Encode { .. }
+            | Self::Conversation { .. }
+            | Self::OtherShape
+            | Self::EngineBounds { .. }
+            | Self::Token { .. }
+            | Self::Sequence { .. }
+            | Self::Sampling { .. }
+            | Self::GeneratorEnded
+            | Self::Cancelled => Vec::new(),
+        }
+    }
 }

@@ -24,7 +24,7 @@ mod tokens;
 mod weights;
 
 pub use config::{Config, Rope, RopeScaling};
-pub use error::ModelError;
+pub use error::{FetchProblem, ModelError};
 pub use generate::{
     Engine, EngineLoad, EngineOptions, Event, Finish, Generator, Limits, OpenSequence, PendingTurn, Sampled,
     Sampling, SequenceId, Turn,

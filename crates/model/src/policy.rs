@@ -110,7 +110,8 @@ struct UnderWay {
     sequence: OpenSequence,
     /// Messages that the model has read; its own turn is the next.
     read: usize,
-    /// Whether its last turn ended with the token that ends turns.
+    /// Whether its last turn ended with the token that the template ends turns with. Another end of sequence stops a
+    /// turn too, but the template knows it not.
     ended: bool,
 }
 
@@ -146,6 +147,7 @@ impl ModelPlayer {
         self.count(written.finish, parsed.malformed.len());
         let usage = Usage { input_tokens: suffix.len() as u64, output_tokens: written.tokens.len() as u64 };
         let policy_version = written.policy_version;
+        let ended = written.tokens.last() == chat.end_of_turn().first();
         let segments = if written.tokens.is_empty() {
             // What did not fit was not read.
             Vec::new()
@@ -160,8 +162,7 @@ impl ModelPlayer {
                 },
             ]
         };
-        let episode =
-            UnderWay { sequence, read: request.messages.len(), ended: written.finish == Finish::Stop };
+        let episode = UnderWay { sequence, read: request.messages.len(), ended };
         *self.under_way.lock().unwrap_or_else(PoisonError::into_inner) = Some(episode);
         let exhausted = written.finish == Finish::Context;
         Ok(PolicyTurn { message: parsed.into(), usage, segments, exhausted })

@@ -1,14 +1,18 @@
 //! A folder for one command's run: `runs/NNNN-name/`, or wherever `--out` says.
 //!
 //! It begins with `settings.json` (command, resolved settings, seed, revision), so that the run can be repeated from
-//! the folder alone. Holds no clock time and no results of its own: those are the command's files.
+//! the folder alone. One process works in it at a time, which `.lock` sees to. Holds no clock time and no results of
+//! its own: those are the command's files.
 
 use crate::StoreError;
 use crate::manifest::{read_json, write_json};
+use crate::session::lock;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// What a run was started with; `settings.json` of its folder.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -25,10 +29,14 @@ pub struct RunSettings {
     pub revision: Option<String>,
 }
 
-/// The folder of one run.
-#[derive(Clone, Debug, PartialEq, Eq)]
+const SETTINGS: &str = "settings.json";
+const LOCK: &str = ".lock";
+
+/// The folder of one run, which no other process uses while this lives.
+#[derive(Clone, Debug)]
 pub struct RunFolder {
     path: PathBuf,
+    _lock: Arc<File>,
 }
 
 impl RunFolder {
@@ -41,7 +49,7 @@ impl RunFolder {
         loop {
             let path = runs.join(format!("{number:04}-{name}"));
             match std::fs::create_dir(&path) {
-                Ok(()) => return Self { path }.begin(settings),
+                Ok(()) => return Self::locked(&path)?.begin(settings),
                 // Another run took the number between the look and the leap.
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => number += 1,
                 Err(source) => return Err(StoreError::Io { action: "create", path, source }),
@@ -50,25 +58,35 @@ impl RunFolder {
     }
 
     /// Uses exactly `path`: a new or empty folder, or that of an earlier run with equal settings, which it continues.
+    /// An error where another process is at work in it.
     pub fn at(path: &Path, settings: &RunSettings) -> Result<Self, StoreError> {
         std::fs::create_dir_all(path).map_err(StoreError::io("create", path))?;
-        let folder = Self { path: path.to_owned() };
-        if folder.settings_file().exists() {
-            let earlier: RunSettings = read_json(&folder.settings_file())?;
-            let changes = changes(&earlier, settings);
-            return if changes.is_empty() {
-                Ok(folder)
-            } else {
-                Err(StoreError::SettingsChanged { folder: folder.path, changes })
-            };
+        if !path.join(SETTINGS).exists() {
+            for entry in std::fs::read_dir(path).map_err(StoreError::io("list", path))? {
+                let found = entry.map_err(StoreError::io("list", path))?.file_name();
+                if found != LOCK {
+                    let found = found.to_string_lossy().into_owned();
+                    return Err(StoreError::FolderNotEmpty { folder: path.to_owned(), found });
+                }
+            }
         }
-        let mut entries = std::fs::read_dir(path).map_err(StoreError::io("list", path))?;
-        if let Some(entry) = entries.next() {
-            let found = entry.map_err(StoreError::io("list", path))?.file_name();
-            let found = found.to_string_lossy().into_owned();
-            return Err(StoreError::FolderNotEmpty { folder: folder.path, found });
+        let folder = Self::locked(path)?;
+        // Looked for again: another process may have begun, and ended, a moment ago.
+        if !folder.settings_file().exists() {
+            return folder.begin(settings);
         }
-        folder.begin(settings)
+        let earlier: RunSettings = read_json(&folder.settings_file())?;
+        let changes = changes(&earlier, settings);
+        if changes.is_empty() {
+            Ok(folder)
+        } else {
+            Err(StoreError::SettingsChanged { folder: folder.path, changes })
+        }
+    }
+
+    fn locked(path: &Path) -> Result<Self, StoreError> {
+        let lock = Arc::new(lock(&path.join(LOCK), path)?);
+        Ok(Self { path: path.to_owned(), _lock: lock })
     }
 
     /// The folder.
@@ -82,7 +100,7 @@ impl RunFolder {
     }
 
     fn settings_file(&self) -> PathBuf {
-        self.path.join("settings.json")
+        self.path.join(SETTINGS)
     }
 
     fn begin(self, settings: &RunSettings) -> Result<Self, StoreError> {
@@ -145,5 +163,16 @@ mod tests {
         assert!(error.to_string().contains("`settings.seed` was `1` and is now `2`"), "{error}");
         let foreign = world.path().join("deep");
         assert!(matches!(RunFolder::at(&foreign, &settings(1)), Err(StoreError::FolderNotEmpty { .. })));
+    }
+    #[test]
+    fn a_folder_is_one_runs_at_a_time() {
+        let world = tempfile::tempdir().unwrap();
+        let first = RunFolder::at(world.path(), &settings(1)).unwrap();
+        for seed in [1, 2] {
+            let error = RunFolder::at(world.path(), &settings(seed)).unwrap_err();
+            assert!(matches!(&error, StoreError::Busy { folder } if folder == world.path()), "{error}");
+        }
+        drop(first);
+        RunFolder::at(world.path(), &settings(1)).unwrap();
     }
 }

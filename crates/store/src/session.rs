@@ -39,7 +39,7 @@ impl Session {
         let is_new = check_folder(&layout, &begun, options)?;
         let hidden = layout.hidden();
         std::fs::create_dir_all(&hidden).map_err(StoreError::io("create", &hidden))?;
-        let lock = lock(&layout)?;
+        let lock = lock(&layout.lock(), &layout.folder)?;
         if is_new {
             write_json(&layout.settings(), &begun)?;
         }
@@ -159,14 +159,16 @@ fn stage_output(folder: &Path) -> Result<Option<String>, StoreError> {
     Ok(found.into_iter().min())
 }
 
-fn lock(layout: &Layout) -> Result<File, StoreError> {
-    let path = layout.lock();
-    let file = File::create(&path).map_err(StoreError::io("create", &path))?;
+/// Holds the file `path` for this process, for as long as the result lives; dead processes hold nothing.
+pub(crate) fn lock(path: &Path, folder: &Path) -> Result<File, StoreError> {
+    let file = File::create(path).map_err(StoreError::io("create", path))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(StoreError::Busy { folder: layout.folder.clone() }),
+        Err(TryLockError::WouldBlock) => Err(StoreError::Busy { folder: folder.to_owned() }),
         // Some cluster file systems know no locks; there the user's job scheduler keeps runs apart.
         Err(TryLockError::Error(error)) if error.kind() == std::io::ErrorKind::Unsupported => Ok(file),
-        Err(TryLockError::Error(source)) => Err(StoreError::Io { action: "lock", path, source }),
+        Err(TryLockError::Error(source)) => {
+            Err(StoreError::Io { action: "lock", path: path.to_owned(), source })
+        }
     }
 }

@@ -5,9 +5,10 @@
 //! checkpoint that can be read. The newest few are kept.
 
 use crate::TrainError;
-use crate::metrics::io;
+use crate::metrics::{StepMetrics, io};
 use astra_model::{Learner, LearnerState, Weights, read_tensors, write_tensors};
 use serde::{Deserialize, Serialize};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 const PREFIX: &str = "step-";
@@ -22,6 +23,9 @@ pub(crate) struct Progress {
     pub(crate) tokens: u64,
     /// Tokens learned from.
     pub(crate) learned_tokens: u64,
+    /// Numbers of the last step where they are not in the metrics yet: it is still to be measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) unfinished: Option<StepMetrics>,
 }
 
 /// Name of the trained weights in the file; adapters are part of the learner's state.
@@ -89,9 +93,12 @@ impl Checkpoints {
         write_tensors(&temporary.join("state.safetensors"), &tensors)?;
         let text = serde_json::to_vec_pretty(&progress)
             .map_err(|error| io("write", &temporary)(std::io::Error::other(error)))?;
-        std::fs::write(temporary.join("progress.json"), text).map_err(io("write", &temporary))?;
+        write_through(&temporary.join("progress.json"), &text)?;
+        sync_folder(&temporary);
         remove(&path)?;
         std::fs::rename(&temporary, &path).map_err(io("rename", &path))?;
+        // Older ones go only when this one would survive a power cut.
+        sync_folder(&self.folder);
         let all = self.all()?;
         for (_, old) in all.iter().take(all.len().saturating_sub(self.keep)) {
             remove(old)?;
@@ -133,6 +140,21 @@ impl Checkpoints {
         found.sort();
         Ok(found)
     }
+}
+
+/// Writes a file and flushes it to the disk.
+fn write_through(path: &Path, bytes: &[u8]) -> Result<(), TrainError> {
+    let write = || {
+        let mut file = std::fs::File::create(path)?;
+        file.write_all(bytes)?;
+        file.sync_all()
+    };
+    write().map_err(io("write", path))
+}
+
+/// Flushes names; a file system that cannot flush a folder has nothing to flush.
+fn sync_folder(path: &Path) {
+    let _ = std::fs::File::open(path).and_then(|folder| folder.sync_all());
 }
 
 fn remove(path: &Path) -> Result<(), TrainError> {

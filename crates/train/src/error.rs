@@ -58,6 +58,14 @@ pub enum TrainError {
         /// Its gradient norm.
         grad_norm: f64,
     },
+    /// What was learned, or what it was measured on, is no number any more.
+    #[error("step {step}: {what} is not finite; the run has diverged")]
+    NotFinite {
+        /// The step.
+        step: u64,
+        /// `a weight`, or `the loss on the validation traces`.
+        what: &'static str,
+    },
     /// A checkpoint does not fit this run.
     #[error("{path}: {message}", path = path.display())]
     Checkpoint {
@@ -78,7 +86,8 @@ impl TrainError {
     /// What a person can do about it.
     pub fn hints(&self) -> Vec<String> {
         match self {
-            Self::Io { .. } | Self::Parquet { .. } | Self::Model(_) => Vec::new(),
+            Self::Io { .. } | Self::Parquet { .. } => Vec::new(),
+            Self::Model(error) => error.hints(),
             Self::NoData { .. } => {
                 vec!["`astra arenas solve --policy expert --sft FILE` writes traces".to_owned()]
             }
@@ -91,11 +100,8 @@ impl TrainError {
                         .to_owned(),
                 ]
             }
-            Self::Diverged { .. } => {
-                vec![
-                    "lower `--lr` or `--clip`; the last checkpoint is kept and `--resume` starts there"
-                        .to_owned(),
-                ]
+            Self::Diverged { .. } | Self::NotFinite { .. } => {
+                vec!["begin anew in another `--out` with a lower `--lr` or `--clip`".to_owned()]
             }
             Self::Checkpoint { .. } => vec!["delete this folder to resume from the one before it".to_owned()],
             Self::Store(error) => error.hints(),

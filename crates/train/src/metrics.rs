@@ -10,7 +10,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 
 /// One optimiser step.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StepMetrics {
     /// Steps done, from 1.
     pub step: u64,
@@ -56,6 +56,11 @@ impl MetricsFile {
         let line = serde_json::to_string(metrics)
             .map_err(|error| io("write", &self.path)(std::io::Error::other(error)))?;
         writeln!(self.file, "{line}").map_err(io("write", &self.path))
+    }
+
+    /// Puts all lines on the disk, so that no checkpoint outlives the lines before it.
+    pub(crate) fn sync(&self) -> Result<(), TrainError> {
+        self.file.sync_data().map_err(io("write", &self.path))
     }
 }
 

@@ -1,14 +1,21 @@
 //! Rows of traces as JSON objects, from JSON Lines or Parquet, each with its place.
 //!
 //! Parquet columns may be nested (lists of structs, as Hugging Face data sets have them) or hold JSON texts; both end
-//! as the same object. Knows nothing of messages.
+//! as the same object. Of Parquet only the columns of a trace are read, so that what else a data set holds costs
+//! nothing and cannot be in the way. Knows nothing of messages.
 
 use crate::TrainError;
 use astra_store::read_records;
+use parquet::basic::{ConvertedType, Repetition, Type as Physical};
 use parquet::file::reader::{FileReader as _, SerializedFileReader};
 use parquet::record::{Field, Row};
+use parquet::schema::types::Type;
 use serde_json::{Map, Value as Json};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Columns of a trace.
+const COLUMNS: [&str; 2] = ["messages", "tools"];
 
 /// One row.
 #[derive(Clone, Debug)]
@@ -76,11 +83,90 @@ fn read_parquet(
         source,
     })?;
     let reader = SerializedFileReader::new(file).map_err(malformed)?;
-    for (at, row) in reader.get_row_iter(None).map_err(malformed)?.enumerate() {
+    let wanted = projection(reader.metadata().file_metadata().schema())
+        .map_err(|message| TrainError::Parquet { path: path.to_owned(), message })?;
+    for (at, row) in reader.get_row_iter(Some(wanted)).map_err(malformed)?.enumerate() {
         let place = format!("{}: row {}", path.display(), at + 1);
         heard(TraceRow { place, fields: object(&row.map_err(malformed)?) })?;
     }
     Ok(())
+}
+
+/// The columns of a trace out of a file's.
+fn projection(schema: &Type) -> Result<Type, String> {
+    let fields = schema.get_fields();
+    let wanted: Vec<Arc<Type>> =
+        fields.iter().filter(|field| COLUMNS.contains(&field.name())).cloned().collect();
+    if wanted.is_empty() {
+        let names: Vec<&str> = fields.iter().map(|field| field.name()).collect();
+        return Err(format!("none of its columns ({}) is `{}`", names.join(", "), COLUMNS.join("` or `")));
+    }
+    for field in &wanted {
+        readable(field)?;
+    }
+    let group = Type::group_type_builder(schema.name()).with_fields(wanted).build();
+    group.map_err(|error| error.to_string())
+}
+
+/// Refuses what the row reader answers with a panic.
+fn readable(field: &Type) -> Result<(), String> {
+    if field.is_group() {
+        let kind = field.get_basic_info().converted_type();
+        let is_map = matches!(kind, ConvertedType::MAP | ConvertedType::MAP_KEY_VALUE);
+        let inner = field.get_fields();
+        let is_repeated = inner.first().is_some_and(|inner| {
+            inner.get_basic_info().has_repetition()
+                && inner.get_basic_info().repetition() == Repetition::REPEATED
+        });
+        if (is_map || kind == ConvertedType::LIST) && (inner.len() != 1 || !is_repeated) {
+            return Err(format!("column `{}` is no list or map as the format has them", field.name()));
+        }
+        if is_map && !(inner[0].is_group() && matches!(inner[0].get_fields().len(), 1 | 2)) {
+            return Err(format!("column `{}` is a map without keys and values", field.name()));
+        }
+        // Between a map and its keys stands a group that may be marked as a map itself.
+        let inner = if is_map { inner[0].get_fields() } else { inner };
+        return inner.iter().try_for_each(|inner| readable(inner));
+    }
+    let (physical, converted) = (field.get_physical_type(), field.get_basic_info().converted_type());
+    let is_plain = match physical {
+        Physical::BOOLEAN | Physical::FLOAT | Physical::DOUBLE => true,
+        Physical::INT32 => matches!(
+            converted,
+            ConvertedType::NONE
+                | ConvertedType::INT_8
+                | ConvertedType::INT_16
+                | ConvertedType::INT_32
+                | ConvertedType::UINT_8
+                | ConvertedType::UINT_16
+                | ConvertedType::UINT_32
+                | ConvertedType::DATE
+                | ConvertedType::TIME_MILLIS
+        ),
+        Physical::INT64 => matches!(
+            converted,
+            ConvertedType::NONE
+                | ConvertedType::INT_64
+                | ConvertedType::UINT_64
+                | ConvertedType::TIME_MICROS
+                | ConvertedType::TIMESTAMP_MILLIS
+                | ConvertedType::TIMESTAMP_MICROS
+        ),
+        Physical::BYTE_ARRAY => matches!(
+            converted,
+            ConvertedType::NONE
+                | ConvertedType::UTF8
+                | ConvertedType::ENUM
+                | ConvertedType::JSON
+                | ConvertedType::BSON
+        ),
+        Physical::FIXED_LEN_BYTE_ARRAY => converted == ConvertedType::NONE,
+        Physical::INT96 => false,
+    };
+    if is_plain {
+        return Ok(());
+    }
+    Err(format!("field `{}` is of type {physical} ({converted}), which no trace has", field.name()))
 }
 
 fn object(row: &Row) -> Map<String, Json> {
@@ -115,12 +201,13 @@ fn json(field: &Field) -> Json {
             .map(|(key, value)| (key.to_string().trim_matches('"').to_owned(), json(value)))
             .collect::<Map<_, _>>()
             .into(),
-        Field::Float16(_)
-        | Field::Decimal(_)
-        | Field::Date(_)
-        | Field::TimeMillis(_)
-        | Field::TimeMicros(_)
-        | Field::TimestampMillis(_)
-        | Field::TimestampMicros(_) => Json::from(field.to_string()),
+        Field::Float16(value) => Json::from(value.to_f64()),
+        // Dates and times as the numbers that they are; as text, those out of range would be a panic.
+        Field::Date(value) | Field::TimeMillis(value) => Json::from(*value),
+        Field::TimeMicros(value) | Field::TimestampMillis(value) | Field::TimestampMicros(value) => {
+            Json::from(*value)
+        }
+        // Refused before a row is read.
+        Field::Decimal(_) => Json::Null,
     }
 }

@@ -13,6 +13,7 @@ use crate::order::{Order, pieces};
 use crate::samples::{Sample, Samples};
 use astra_model::{AdamW, Batch, CrossEntropy, LearnOptions, Learner, LoraOptions, Schedule, Weights};
 use serde::{Deserialize, Serialize};
+use std::ops::Range;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -151,7 +152,8 @@ impl<'a> Sft<'a> {
             newest.learner(&mut learner)?;
         }
         let progress = newest.map_or_else(Progress::default, |newest| newest.progress);
-        let metrics = MetricsFile::open(&folder.join("metrics.jsonl"), progress.step)?;
+        let written = progress.step.saturating_sub(u64::from(progress.unfinished.is_some()));
+        let metrics = MetricsFile::open(&folder.join("metrics.jsonl"), written)?;
         let order = Order::new(samples.samples.len(), settings.batch, settings.seed);
         Ok(Self { settings, samples, validation, learner, checkpoints, metrics, progress, order })
     }
@@ -161,19 +163,40 @@ impl<'a> Sft<'a> {
         let steps = self.settings.steps;
         watch.began(self.progress.step, steps);
         let mut saved = self.progress.step;
-        while self.progress.step < steps && !stop.load(Ordering::Relaxed) {
-            let metrics = self.step()?;
-            self.metrics.write(&metrics)?;
-            watch.stepped(&metrics);
-            if self.progress.step.is_multiple_of(self.settings.checkpoint_every.max(1)) {
-                self.checkpoints.save(self.progress, &self.learner)?;
-                saved = self.progress.step;
+        while !self.is_complete() && !stop.load(Ordering::Relaxed) {
+            if self.progress.unfinished.is_none() {
+                self.progress.unfinished = Some(self.step()?);
+                // Before it is measured, which may take longer than the steps since the last one.
+                if self.progress.step.is_multiple_of(self.settings.checkpoint_every.max(1)) {
+                    saved = self.checkpoint()?;
+                }
+            }
+            if let Some(metrics) = self.measured(stop)? {
+                self.metrics.write(&metrics)?;
+                watch.stepped(&metrics);
+                self.progress.unfinished = None;
             }
         }
         if saved != self.progress.step {
-            self.checkpoints.save(self.progress, &self.learner)?;
+            self.checkpoint()?;
         }
-        Ok(if self.progress.step < steps { Ended::Stopped } else { Ended::Complete })
+        Ok(if self.is_complete() { Ended::Complete } else { Ended::Stopped })
+    }
+
+    /// Whether all steps were made and measured.
+    fn is_complete(&self) -> bool {
+        self.progress.step >= self.settings.steps && self.progress.unfinished.is_none()
+    }
+
+    /// Keeps where the run is; its step.
+    fn checkpoint(&self) -> Result<u64, TrainError> {
+        let step = self.progress.step;
+        if !self.learner.is_finite() {
+            return Err(TrainError::NotFinite { step, what: "a weight" });
+        }
+        self.metrics.sync()?;
+        self.checkpoints.save(self.progress, &self.learner)?;
+        Ok(step)
     }
 
     /// The learner, for its weights.
@@ -196,8 +219,13 @@ impl<'a> Sft<'a> {
         let step = self.progress.step + 1;
         let samples: Vec<&Sample> =
             self.order.step(self.progress.step).into_iter().map(|at| &self.samples.samples[at]).collect();
-        let (loss, weight, tokens, learned_tokens) = self.pass(&samples, Pass::Learn)?;
-        let mean = loss / weight;
+        let mut sums = Sums::default();
+        for piece in self.pieces(&samples) {
+            self.pass(&samples[piece], Pass::Learn, &mut sums)?;
+        }
+        let Sums { weight, tokens, .. } = sums;
+        let learned_tokens = samples.iter().map(|sample| sample.learned_tokens()).sum::<usize>();
+        let mean = sums.loss / weight;
         let schedule = Schedule {
             warmup: self.settings.warmup,
             total: self.settings.steps,
@@ -218,12 +246,6 @@ impl<'a> Sft<'a> {
         self.progress.tokens += tokens as u64;
         self.progress.learned_tokens += learned_tokens as u64;
         let tokens_per_second = tokens as f64 / started.elapsed().as_secs_f64().max(1e-9);
-        let measured =
-            step.is_multiple_of(self.settings.validate_every.max(1)) || step == self.settings.steps;
-        let validation_loss = match self.validation {
-            Some(validation) if measured => Some(self.validate(validation)?),
-            Some(_) | None => None,
-        };
         Ok(StepMetrics {
             step,
             epoch: self.order.epochs(step),
@@ -233,38 +255,67 @@ impl<'a> Sft<'a> {
             tokens,
             learned_tokens,
             tokens_per_second,
-            validation_loss,
+            validation_loss: None,
         })
     }
 
-    fn validate(&mut self, validation: &Samples) -> Result<f64, TrainError> {
+    /// The numbers of the last step with its loss on the validation traces, where that is due; nothing when `stop`
+    /// was raised meanwhile. A resumed run measures again, from the beginning, so that the sum has the same bits.
+    fn measured(&mut self, stop: &AtomicBool) -> Result<Option<StepMetrics>, TrainError> {
+        let (Some(mut metrics), step) = (self.progress.unfinished, self.progress.step) else {
+            return Ok(None);
+        };
+        let due = step.is_multiple_of(self.settings.validate_every.max(1)) || step == self.settings.steps;
+        let Some(validation) = self.validation.filter(|_| due) else { return Ok(Some(metrics)) };
         let samples: Vec<&Sample> = validation.samples.iter().collect();
-        let (loss, weight, _, _) = self.pass(&samples, Pass::Measure)?;
-        Ok(loss / weight)
+        let mut sums = Sums::default();
+        for piece in self.pieces(&samples) {
+            if stop.load(Ordering::Relaxed) {
+                return Ok(None);
+            }
+            self.pass(&samples[piece], Pass::Measure, &mut sums)?;
+        }
+        let loss = sums.loss / sums.weight;
+        if !loss.is_finite() {
+            return Err(TrainError::NotFinite { step, what: "the loss on the validation traces" });
+        }
+        metrics.validation_loss = Some(loss);
+        Ok(Some(metrics))
     }
 
-    /// Sums of loss and of the tokens' weights, tokens read and tokens learned from.
-    fn pass(&mut self, samples: &[&Sample], pass: Pass) -> Result<(f64, f64, usize, usize), TrainError> {
+    /// Samples that go through the model at once.
+    fn pieces(&self, samples: &[&Sample]) -> Vec<Range<usize>> {
+        let lengths: Vec<usize> = samples.iter().map(|sample| sample.ids.len()).collect();
+        pieces(&lengths, self.settings.tokens_at_once)
+    }
+
+    /// Adds up what one piece gives.
+    fn pass(&mut self, samples: &[&Sample], pass: Pass, sums: &mut Sums) -> Result<(), TrainError> {
         let context = match pass {
             Pass::Learn => self.settings.context_loss,
             Pass::Measure => 0.0,
         };
-        let lengths: Vec<usize> = samples.iter().map(|sample| sample.ids.len()).collect();
-        let (mut loss, mut weight, mut tokens) = (0.0, 0.0, 0);
-        for piece in pieces(&lengths, self.settings.tokens_at_once) {
-            let (batch, weights) = side_by_side(&samples[piece], context);
-            weight += weights.iter().map(|weight| f64::from(*weight)).sum::<f64>();
-            tokens += batch.ids.len();
-            let entropy = CrossEntropy { weights: &weights };
-            let output = match pass {
-                Pass::Learn => self.learner.forward_backward(&batch, &entropy)?,
-                Pass::Measure => self.learner.forward(&batch, &entropy)?,
-            };
-            loss += output.loss;
-        }
-        let learned = samples.iter().map(|sample| sample.learned_tokens()).sum::<usize>();
-        Ok((loss, weight, tokens, learned))
+        let (batch, weights) = side_by_side(samples, context);
+        let entropy = CrossEntropy { weights: &weights };
+        let output = match pass {
+            Pass::Learn => self.learner.forward_backward(&batch, &entropy)?,
+            Pass::Measure => self.learner.forward(&batch, &entropy)?,
+        };
+        sums.loss += output.loss;
+        sums.weight += weights.iter().map(|weight| f64::from(*weight)).sum::<f64>();
+        sums.tokens += batch.ids.len();
+        Ok(())
     }
+}
+
+/// What passes add up to.
+#[derive(Clone, Copy, Debug, Default)]
+struct Sums {
+    loss: f64,
+    /// Of the tokens' losses.
+    weight: f64,
+    /// Tokens read.
+    tokens: usize,
 }
 
 /// Whether gradients are wanted.

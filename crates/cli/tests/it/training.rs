@@ -76,6 +76,7 @@ fn a_model_is_made_trained_measured_and_compared() {
         world.run(&["eval", "arenas", "arenas", "--policy", "run/model", "--limit", "4", "--json"]);
     let measured = evaluated.unwrap().expect_code(0).unwrap().last_json().unwrap();
     assert!(Json::from(measured.clone()).to_string().contains("validity"), "{measured:?}");
+    assert!(measured["policy"]["turns"]["turns"].as_u64().unwrap() >= 4, "{measured:?}");
     let solved = world
         .run(&["arenas", "solve", "arenas", "--policy", "run/model", "--limit", "4", "--json"])
         .unwrap()
@@ -123,6 +124,17 @@ fn what_cannot_be_trained_is_refused_before_it_begins() {
         (&["traces.jsonl", "--model", "model", "--steps", "2", "--max-tokens", "8192"], "context of 4096"),
         (&["traces.jsonl", "--model", "model", "--steps", "2", "--max-tokens", "4"], "longer than 4 tokens"),
         (&["traces.jsonl", "--model", "model", "--steps", "2", "--lr=-1"], "--lr -1"),
+        (&["traces.jsonl", "--model", "model", "--steps", "2", "--beta2", "1"], "--beta2 1"),
+        (
+            &["traces.jsonl", "--model", "model", "--steps", "2", "--beta2", "0.9999999999"],
+            "below 1 is needed",
+        ),
+        (&["traces.jsonl", "--model", "model", "--steps", "2", "--final-lr=nan"], "--final-lr NaN"),
+        (&["traces.jsonl", "--model", "model", "--steps", "2", "--weight-decay=-1"], "--weight-decay -1"),
+        (
+            &["traces.jsonl", "--model", "model", "--steps", "2", "--lora", "2", "--lora-alpha", "0"],
+            "--lora-alpha 0",
+        ),
     ] {
         let all = [&["train", "sft", "--out", "run"], arguments].concat();
         let said = world.run(&all).unwrap();
@@ -134,4 +146,72 @@ fn what_cannot_be_trained_is_refused_before_it_begins() {
     let other = ["train", "sft", "traces.jsonl", "--model", "model", "--out", "run", "--steps", "3"];
     let said = world.run(&other).unwrap().expect_code(1).unwrap();
     assert!(said.stderr.contains("steps") && said.stderr.contains("hint: "), "{}", said.stderr);
+}
+
+#[test]
+fn a_model_is_not_written_over_and_a_foreign_tokenizer_is_refused() {
+    let world = World::new().unwrap();
+    world.write("text.txt", "a buoy and another buoy\n".repeat(20)).unwrap();
+    let init = |out| {
+        let shape = ["--hidden", "16", "--layers", "1", "--heads", "2", "--kv-heads", "1", "--ffn", "16"];
+        [&["model", "init", "--text", "text.txt", "--out", out, "--vocab"][..], &["270"], &shape].concat()
+    };
+    world.run(&init("model")).unwrap().expect_code(0).unwrap();
+    let weights = std::fs::read(world.path("model/model.safetensors")).unwrap();
+    let said = world.run(&[&init("model")[..], &["--seed", "9"]].concat()).unwrap().expect_code(1).unwrap();
+    assert!(
+        said.stderr.contains("holds a model already") && said.stderr.contains("hint: "),
+        "{}",
+        said.stderr
+    );
+    assert_eq!(std::fs::read(world.path("model/model.safetensors")).unwrap(), weights);
+    let get = ["model", "get", "some.gguf", "--out", "model"];
+    let said = world.run(&get).unwrap().expect_code(1).unwrap();
+    assert!(said.stderr.contains("holds a model already"), "{}", said.stderr);
+    let mut tokenizer: Json = serde_json::from_str(&world.read("model/tokenizer.json").unwrap()).unwrap();
+    tokenizer["added_tokens"].as_array_mut().unwrap().last_mut().unwrap()["id"] = Json::from(4000);
+    world.write("model/tokenizer.json", tokenizer.to_string()).unwrap();
+    let solve = ["eval", "arenas", "nowhere", "--policy", "model"];
+    let said = world.run(&solve).unwrap().expect_code(1).unwrap();
+    assert!(
+        said.stderr.contains("tokenizer.json") && said.stderr.contains("`vocab_size`"),
+        "{}",
+        said.stderr
+    );
+    std::fs::remove_file(world.path("model/tokenizer.json")).unwrap();
+    let said = world.run(&solve).unwrap().expect_code(1).unwrap();
+    assert!(
+        said.stderr.contains("hint: ") && said.stderr.contains("`tokenizer.json` is not there"),
+        "{}",
+        said.stderr
+    );
+}
+
+#[test]
+fn a_run_that_is_killed_and_started_again_ends_with_the_bytes_of_one_that_was_not() {
+    let world = World::new().unwrap();
+    prepare(&world).unwrap();
+    let train = |out| {
+        let shape = ["--steps", "40", "--batch", "4", "--checkpoint-every", "3", "--lr", "3e-3"];
+        let validation = ["--validate", "traces.jsonl", "--validate-every", "10"];
+        [&["train", "sft", "traces.jsonl", "--model", "model", "--out", out][..], &shape, &validation]
+            .concat()
+    };
+    world.run(&train("unbroken")).unwrap().expect_code(0).unwrap();
+    let killed = world.kill(&train("broken"), "broken/checkpoints/step-00000006").unwrap();
+    assert_eq!(killed.code, None, "{}", killed.stderr);
+    assert!(!world.path("broken/model").exists() && world.path("broken/checkpoints").exists());
+    let said = world.run(&train("broken")).unwrap().expect_code(0).unwrap();
+    assert!(said.stderr.contains("continuing after step "), "{}", said.stderr);
+    for file in ["model/model.safetensors", "model/tokenizer.json", "model/config.json", "settings.json"] {
+        let bytes = |run: &str| std::fs::read(world.path(&format!("{run}/{file}"))).unwrap();
+        assert!(bytes("broken") == bytes("unbroken"), "{file}");
+    }
+    let without_time = |run: &str| -> Vec<Json> {
+        let text = world.read(&format!("{run}/metrics.jsonl")).unwrap();
+        let mut lines: Vec<Json> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        lines.iter_mut().for_each(|line| line["tokens_per_second"] = Json::Null);
+        lines
+    };
+    assert_eq!(without_time("broken"), without_time("unbroken"));
 }

@@ -72,6 +72,18 @@ impl World {
         Said::of(child.wait_with_output()?)
     }
 
+    /// Runs and kills without a word as soon as `path` is there.
+    pub(crate) fn kill(&self, arguments: &[&str], path: &str) -> Result<Said> {
+        let mut command = self.command(arguments, &[]);
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+        let path = self.path(path);
+        while !path.exists() && child.try_wait()?.is_none() {
+            std::thread::yield_now();
+        }
+        child.kill()?;
+        Said::of(child.wait_with_output()?)
+    }
+
     fn command(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_astra"));
         command.args(arguments).current_dir(self.folder.path());

@@ -12,97 +12,9 @@ use super::kernel::Rows;
 use super::lanes::{BLOCK, Level, read_row};
 use super::sampler::{Sampling, sample, uniform};
 use super::team::Team;
-use crate::{ModelError, Weights};
+use super::turns::{EngineLoad, EngineOptions, Event, Finish, Limits, Sampled, SequenceId};
+use crate::{Config, ModelError, Weights};
 use std::collections::{HashMap, VecDeque};
-
-/// Bounds of an [`Engine`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct EngineOptions {
-    /// Threads that compute.
-    pub threads: usize,
-    /// Sequences that are written at a time; more wait.
-    pub max_batch: usize,
-    /// Tokens whose keys and values are held; a sequence cannot be longer.
-    pub max_tokens_in_cache: usize,
-    /// Tokens a step at most: longer prompts are read in pieces, so that sequences under way need not wait for them.
-    pub max_step_tokens: usize,
-}
-
-impl Default for EngineOptions {
-    fn default() -> Self {
-        Self {
-            threads: std::thread::available_parallelism().map_or(1, usize::from),
-            max_batch: 64,
-            max_tokens_in_cache: 1 << 16,
-            max_step_tokens: 512,
-        }
-    }
-}
-
-/// An open sequence.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SequenceId(pub(crate) u64);
-
-/// When a turn ends.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Limits {
-    /// Tokens written at most.
-    pub max_new: usize,
-    /// Ids that end the turn; the one that did is part of it.
-    pub stop: Vec<u32>,
-}
-
-/// Why a turn ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Finish {
-    /// A stop id was written.
-    Stop,
-    /// As many tokens as allowed were written.
-    Length,
-    /// The sequence is as long as the model or the cache allows.
-    Context,
-}
-
-/// A token that was written.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Sampled {
-    /// Its id.
-    pub token: u32,
-    /// Its log-probability at the sampling temperature over the whole vocabulary (temperature 1 when greedy).
-    pub logprob: f32,
-}
-
-/// Something that happened to a sequence in a step.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Event {
-    /// The sequence.
-    pub id: SequenceId,
-    /// What was written; none where a turn ended before it began.
-    pub sampled: Option<Sampled>,
-    /// Set on the last event of a turn.
-    pub finished: Option<Finish>,
-}
-
-/// How busy an engine is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct EngineLoad {
-    /// Open sequences.
-    pub open: usize,
-    /// Sequences being written.
-    pub running: usize,
-    /// Sequences whose turn waits for a place.
-    pub waiting: usize,
-    /// Tokens that the cache has room reserved for.
-    pub cache_tokens: usize,
-    /// Tokens that it can hold.
-    pub cache_capacity: usize,
-    /// Bytes a token in the cache.
-    pub bytes_per_token: usize,
-    /// Tokens computed so far.
-    pub computed: u64,
-    /// Tokens whose cache was given up, to be computed again.
-    pub evicted: u64,
-}
 
 struct Sequence {
     seed: u64,
@@ -126,6 +38,16 @@ struct Turn {
     limits: Limits,
     sampling: Sampling,
     written: usize,
+}
+
+/// What a step gave a sequence.
+#[derive(Clone, Copy)]
+enum Drawn {
+    /// It is still being read.
+    Unasked,
+    Token(Sampled),
+    /// Its logits are not finite numbers.
+    Broken,
 }
 
 /// Writes many sequences at once.
@@ -190,6 +112,11 @@ impl Engine {
         })
     }
 
+    /// Bytes of a model's keys and values of one token.
+    pub fn bytes_per_token(config: &Config) -> usize {
+        CacheShape::of(config).bytes_per_token()
+    }
+
     /// Opens an empty sequence; its tokens are drawn from `seed`.
     pub fn open(&mut self, seed: u64) -> SequenceId {
         let id = SequenceId(self.next);
@@ -231,7 +158,7 @@ impl Engine {
             None
         };
         if ended.is_some() {
-            self.ended.push(Event { id, sampled: None, finished: ended });
+            self.ended.push(Event { id, sampled: None, finished: ended, is_broken: false });
             return Ok(());
         }
         sequence.turn = Some(Turn { limits, sampling, written: 0 });
@@ -306,19 +233,24 @@ impl Engine {
         if planned.is_empty() {
             return events;
         }
-        let sampled = self.compute(&mut planned);
-        for ((id, mut sequence, count), sampled) in planned.into_iter().zip(sampled) {
+        let drawn = self.compute(&mut planned);
+        for ((id, mut sequence, count), drawn) in planned.into_iter().zip(drawn) {
             sequence.cached += count;
             sequence.used = self.steps;
             self.computed += count as u64;
-            if let Some(sampled) = sampled {
-                let finished = self.take(&mut sequence, sampled);
-                if finished.is_some() {
-                    sequence.turn = None;
-                    self.running.retain(|other| *other != id);
+            let event = match drawn {
+                Drawn::Unasked => None,
+                Drawn::Token(sampled) => {
+                    let finished = self.take(&mut sequence, sampled);
+                    Some(Event { id, sampled: Some(sampled), finished, is_broken: false })
                 }
-                events.push(Event { id, sampled: Some(sampled), finished });
+                Drawn::Broken => Some(Event { id, sampled: None, finished: None, is_broken: true }),
+            };
+            if event.is_some_and(|event| event.is_broken || event.finished.is_some()) {
+                sequence.turn = None;
+                self.running.retain(|other| *other != id);
             }
+            events.extend(event);
             self.sequences.insert(id, sequence);
         }
         events
@@ -429,7 +361,7 @@ impl Engine {
     }
 
     /// Runs the model over what was planned, and samples where a sequence has been read to its end.
-    fn compute(&mut self, planned: &mut [(SequenceId, Sequence, usize)]) -> Vec<Option<Sampled>> {
+    fn compute(&mut self, planned: &mut [(SequenceId, Sequence, usize)]) -> Vec<Drawn> {
         let Self { decoder, team, rows, .. } = self;
         let level = decoder.level();
         let mut pieces = Vec::with_capacity(planned.len());
@@ -447,22 +379,24 @@ impl Engine {
         }
         let wanted = samplings.iter().flatten().count();
         rows.resize_with(wanted.max(rows.len()), Vec::new);
-        let mut draws = vec![Sampled { token: 0, logprob: 0.0 }; wanted];
+        let mut draws = vec![Drawn::Broken; wanted];
         team.enter(|| {
             let vocabulary = decoder.config().vocab_size;
             let logits = decoder.forward(team, &mut pieces);
             let work: Vec<_> =
                 samplings.iter().flatten().zip(rows.iter_mut()).zip(draws.iter_mut()).enumerate().collect();
             let ns = (wanted * vocabulary) as f64 * 2.0;
-            team.each(work, ns, |(row, (((sampling, seed, position), numbers), sampled))| {
+            team.each(work, ns, |(row, (((sampling, seed, position), numbers), drawn))| {
                 numbers.resize(vocabulary, 0.0);
                 read_row(logits.lanes, logits.rows, row, 0, numbers);
-                let (token, logprob) = sample(level, numbers, sampling, uniform(*seed, *position));
-                *sampled = Sampled { token, logprob };
+                if let Some((token, logprob)) = sample(level, numbers, sampling, uniform(*seed, *position)) {
+                    *drawn = Drawn::Token(Sampled { token, logprob });
+                }
             });
         });
         let mut draws = draws.into_iter();
-        samplings.iter().map(|sampling| sampling.as_ref().and_then(|_| draws.next())).collect()
+        let drawn = |wanted: &Option<_>| wanted.as_ref().and_then(|_| draws.next()).unwrap_or(Drawn::Unasked);
+        samplings.iter().map(drawn).collect()
     }
 
     /// Logits of every token of a text, `[tokens][vocab]`, computed in pieces of `piece` tokens; for tests and tools.

@@ -3,9 +3,10 @@
 //! Each asks for its turn and waits; all that are asked for are written together. Without turns the thread sleeps.
 //! Everything that can go wrong with a turn is an error of that turn. Does not know tokens' meaning, like the engine.
 
-use super::engine::{Engine, EngineLoad, Event, Finish, Limits, SequenceId};
+use super::engine::Engine;
 use super::reply::{Pending, Reply, reply};
 use super::sampler::Sampling;
+use super::turns::{EngineLoad, Event, Finish, Limits, SequenceId};
 use crate::{ModelError, Weights};
 use std::collections::HashMap;
 use std::future::Future;
@@ -217,6 +218,12 @@ impl Server {
     }
 
     fn record(&mut self, event: Event) {
+        if event.is_broken {
+            if let Some((_, reply)) = self.turns.remove(&event.id) {
+                reply.send(Err(ModelError::BrokenLogits));
+            }
+            return;
+        }
         let Some((turn, _)) = self.turns.get_mut(&event.id) else { return };
         if let Some(sampled) = event.sampled {
             turn.tokens.push(sampled.token);

@@ -2,7 +2,7 @@
 //!
 //! From the inside out: [`lanes`] (numbers side by side), [`kernel`] (the one matrix product), [`panels`] (weights as
 //! it reads them), [`cache`] and [`attention`], [`decoder`] (the forward pass), [`sampler`], [`engine`] (continuous
-//! batching), [`generator`] (a thread that owns an engine).
+//! batching), [`turns`] (what it is asked and tells), [`generator`] (a thread that owns an engine).
 
 mod attention;
 mod cache;
@@ -16,7 +16,9 @@ mod reply;
 mod sampler;
 mod scratch;
 mod team;
+mod turns;
 
-pub use engine::{Engine, EngineLoad, EngineOptions, Event, Finish, Limits, Sampled, SequenceId};
+pub use engine::Engine;
 pub use generator::{Generator, OpenSequence, PendingTurn, Turn};
 pub use sampler::Sampling;
+pub use turns::{EngineLoad, EngineOptions, Event, Finish, Limits, Sampled, SequenceId};

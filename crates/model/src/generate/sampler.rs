@@ -35,10 +35,12 @@ impl Sampling {
     }
 
     /// Refuses what cannot be meant.
-    pub(crate) fn check(&self) -> Result<(), ModelError> {
+    pub fn check(&self) -> Result<(), ModelError> {
         let wrong = |field, value: f32, expected| Err(ModelError::Sampling { field, value, expected });
-        if !(self.temperature >= 0.0 && self.temperature.is_finite()) {
-            return wrong("temperature", self.temperature, "0 or more");
+        // Logits are multiplied by its reciprocal, which must be a number too.
+        let possible = self.temperature.is_finite() && (1.0 / self.temperature).is_finite();
+        if !(self.temperature == 0.0 || self.temperature > 0.0 && possible) {
+            return wrong("temperature", self.temperature, "0, or a number from 1e-38 on");
         }
         if !(self.top_p > 0.0 && self.top_p <= 1.0) {
             return wrong("top_p", self.top_p, "above 0 and at most 1");
@@ -56,8 +58,16 @@ pub(crate) fn uniform(seed: u64, position: usize) -> f64 {
     (bits >> 11) as f64 / (1_u64 << 53) as f64
 }
 
-/// Chooses a token and gives its log-probability. `logits` is overwritten.
-pub(crate) fn sample(level: Level, logits: &mut [f32], sampling: &Sampling, uniform: f64) -> (u32, f32) {
+/// Chooses a token and gives its log-probability. `logits` is overwritten. Nothing where they are not numbers (or all
+/// minus infinity): broken weights must not pass for a model that likes token 0.
+pub(crate) fn sample(
+    level: Level,
+    logits: &mut [f32],
+    sampling: &Sampling,
+    uniform: f64,
+) -> Option<(u32, f32)> {
+    // The sum is no number when any logit is none or infinite.
+    let are_numbers = |highest: f32, sum: f64| highest.is_finite() && sum.is_finite();
     if sampling.temperature <= 0.0 {
         let (mut best, mut highest) = (0, f32::NEG_INFINITY);
         for (id, logit) in logits.iter().enumerate() {
@@ -66,10 +76,13 @@ pub(crate) fn sample(level: Level, logits: &mut [f32], sampling: &Sampling, unif
             }
         }
         let (_, sum) = exp_sum(level, logits, 1.0);
-        return (best as u32, -sum.ln() as f32);
+        return are_numbers(highest, sum).then(|| (best as u32, -sum.ln() as f32));
     }
     let scale = 1.0 / sampling.temperature;
     let (highest, sum) = exp_sum(level, logits, scale);
+    if !are_numbers(highest, sum) {
+        return None;
+    }
     exponentials(level, logits, highest, scale);
     let weights = &*logits;
     let chosen = if sampling.top_k > 0 || sampling.top_p < 1.0 {
@@ -84,7 +97,7 @@ pub(crate) fn sample(level: Level, logits: &mut [f32], sampling: &Sampling, unif
     };
     // The weight may have underflowed to 0 only for tokens that are never drawn.
     let logprob = f64::from(weights[chosen as usize]).ln() - sum.ln();
-    (chosen, logprob as f32)
+    Some((chosen, logprob as f32))
 }
 
 /// Ids that top-k, top-p and min-p leave, likeliest first, equal ones by id.
@@ -187,7 +200,18 @@ mod tests {
     }
 
     fn take(logits: &[f32], sampling: Sampling, uniform: f64) -> (u32, f32) {
-        sample(Level::best(), &mut logits.to_vec(), &sampling, uniform)
+        sample(Level::best(), &mut logits.to_vec(), &sampling, uniform).expect("the logits are numbers")
+    }
+
+    #[test]
+    fn logits_that_are_no_numbers_give_no_token() {
+        let mut lists = [vec![0.5; 40], vec![0.5; 40], vec![f32::NEG_INFINITY; 3], vec![f32::NAN; 40]];
+        lists[0][17] = f32::NAN;
+        lists[1][39] = f32::INFINITY;
+        for (logits, temperature) in lists.iter().flat_map(|list| [(list, 0.0), (list, 0.7)]) {
+            let drawn = sample(Level::best(), &mut logits.clone(), &Sampling::at(temperature), 0.5);
+            assert_eq!(drawn, None, "{logits:?} at {temperature}");
+        }
     }
 
     #[test]
@@ -291,6 +315,8 @@ mod tests {
     fn settings_that_cannot_be_meant_are_refused_by_name() {
         for (sampling, named) in [
             (Sampling::at(f32::NAN), "temperature"),
+            (Sampling::at(-0.5), "temperature"),
+            (Sampling::at(1e-40), "temperature"),
             (Sampling { top_p: 0.0, ..Sampling::at(1.0) }, "top_p"),
             (Sampling { min_p: 1.5, ..Sampling::at(1.0) }, "min_p"),
         ] {

@@ -18,6 +18,7 @@ use crate::ops::{embedding, grow};
 use crate::optim::{AdamW, Moments, Step, StepStats};
 use crate::{ModelError, Weights};
 use decoder::{Backward, Decoder};
+use rayon::prelude::*;
 use std::ops::Range;
 use workspace::Workspace;
 
@@ -231,6 +232,12 @@ impl Learner {
     /// first.
     pub fn gradients(&self) -> &[f32] {
         &self.gradients
+    }
+
+    /// Whether everything that is trained is a finite number. A step may overflow where loss and gradients do not.
+    pub fn is_finite(&self) -> bool {
+        let trained = self.lora.as_ref().map_or(self.weights.data(), Lora::data);
+        self.pool.install(|| trained.par_iter().all(|number| number.is_finite()))
     }
 
     /// Everything besides the weights that a resumed run needs.

@@ -2,8 +2,8 @@
 
 use super::http::{Client, Download};
 use super::{Endpoints, Watcher, is_gguf};
-use crate::ModelError;
 use crate::weights::{COMPANIONS, INDEX, SINGLE, is_shard, remove_model};
+use crate::{FetchProblem, ModelError};
 use serde::Deserialize;
 use std::path::Path;
 
@@ -35,8 +35,12 @@ pub(super) fn fetch(
     let hub = endpoints.hub.trim_end_matches('/');
     let token = endpoints.hub_token.as_deref();
     let address = format!("{hub}/api/models/{name}/revision/main?blobs=true");
-    let failed = |what: &str| ModelError::Fetch { url: address.clone(), what: what.to_owned() };
-    let repository: Repository = serde_json::from_value(client.json(&address, token)?)
+    let failed = |what: &str| ModelError::Fetch {
+        url: address.clone(),
+        what: what.to_owned(),
+        problem: FetchProblem::Unusable,
+    };
+    let repository: Repository = serde_json::from_value(client.json(&address, token, watcher)?)
         .map_err(|error| failed(&format!("not the description of a repository: {error}")))?;
     let sha = repository.sha.as_str();
     if sha.len() < 8 || !sha.bytes().all(|byte| byte.is_ascii_alphanumeric()) {

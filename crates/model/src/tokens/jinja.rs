@@ -19,6 +19,13 @@ use serde_json::{Map, Value as Json, json};
 /// What `strftime_now` gives: runs must repeat, so a prompt does not depend on the day.
 const TODAY: Date = Date::constant(2025, 1, 1);
 
+/// What a rendering may cost in instructions; 64 bytes that are made or looked at count as one. A long conversation
+/// needs a hundredth of it, a template that never ends has it used up within seconds.
+const FUEL: u64 = 4_000_000;
+
+/// Longest text of a conversation, in bytes.
+const LONGEST: usize = 64 << 20;
+
 /// Whether calls are given to a template as parsed objects or as the model's own text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Arguments {
@@ -48,6 +55,7 @@ impl Jinja {
         // The settings under which `transformers` renders.
         let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
         environment.set_syntax(syntax.map_err(|error| failed(&error))?);
+        environment.set_fuel(Some(FUEL));
         environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
         environment.add_function("raise_exception", |what: String| -> Result<Value, Error> {
             Err(Error::new(ErrorKind::InvalidOperation, what))
@@ -81,7 +89,26 @@ impl Jinja {
             eos_token => self.eos.as_str(),
         };
         let template = self.environment.get_template("chat").map_err(|error| failed(&error))?;
-        template.render(context).map_err(|error| failed(&error))
+        let mut text = Bounded(Vec::new());
+        template.render_captured_to(context, &mut text).map_err(|error| failed(&error))?;
+        String::from_utf8(text.0).map_err(|error| ModelError::Template { what: error.to_string() })
+    }
+}
+
+/// Takes so many bytes and no more.
+struct Bounded(Vec<u8>);
+
+impl std::io::Write for Bounded {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        if self.0.len() + bytes.len() > LONGEST {
+            return Err(std::io::Error::other(format!("the text is longer than {LONGEST} bytes")));
+        }
+        self.0.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
     }
 }
 
@@ -201,4 +228,30 @@ fn to_json(value: &Value, options: Kwargs) -> Result<String, Error> {
 
 fn failed(error: &Error) -> ModelError {
     ModelError::Template { what: format!("{error:#}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_template_that_never_ends_or_grows_without_bound_is_an_error() {
+        let tokenizer =
+            Tokenizer::from_json(include_str!("../../tests/reference/chat_tokenizer.json")).unwrap();
+        let messages = [Message::User { content: "x".repeat(1000) }];
+        let guard = Guard::new(&[], &messages).unwrap();
+        for (source, said) in [
+            ("{% for a in range(9999) %}{% for b in range(9999) %}{% endfor %}{% endfor %}", "fuel"),
+            (
+                "{% set ns = namespace(t='x') %}{% for a in range(60) %}{% set ns.t = ns.t ~ ns.t %}{% endfor %}",
+                "",
+            ),
+            ("{{ messages[0].content * 99999999 }}", ""),
+            ("{% for a in range(90) %}{{ messages[0].content * 1000 }}{% endfor %}", "longer than"),
+        ] {
+            let jinja = Jinja::new(source, "", "", Arguments::Parsed).unwrap();
+            let error = jinja.render(&tokenizer, guard, &[], &messages, true).unwrap_err();
+            assert!(error.to_string().contains(said), "{source}: {error}");
+        }
+    }
 }

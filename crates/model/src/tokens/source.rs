@@ -7,8 +7,9 @@
 use super::chat::{Reasoning, TemplateKind};
 use super::jinja::{Arguments, Jinja};
 use crate::ModelError;
+use crate::weights::read_text;
 use serde_json::{Value as Json, json};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Our Hermes-style template; append-only, and readable by `transformers` and vLLM.
 pub(crate) const HERMES: &str = include_str!("hermes.jinja");
@@ -136,11 +137,11 @@ impl Source {
     }
 }
 
-fn read(path: &PathBuf) -> Result<Option<String>, ModelError> {
-    match std::fs::read_to_string(path) {
+fn read(path: &Path) -> Result<Option<String>, ModelError> {
+    match read_text(path) {
         Ok(text) => Ok(Some(text)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(source) => Err(ModelError::Io { path: path.clone(), source }),
+        Err(ModelError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(other) => Err(other),
     }
 }
 

@@ -6,6 +6,7 @@
 //! a character. Does not add special tokens of its own, does not truncate, and knows byte-level vocabularies only.
 
 use crate::ModelError;
+use crate::weights::read_text;
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -38,8 +39,7 @@ impl std::fmt::Debug for Tokenizer {
 impl Tokenizer {
     /// Reads a `tokenizer.json`.
     pub fn load(path: &Path) -> Result<Self, ModelError> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|source| ModelError::Io { path: path.to_owned(), source })?;
+        let text = read_text(path)?;
         Self::from_json(&text).map_err(|what| ModelError::Malformed { path: path.to_owned(), what })
     }
 

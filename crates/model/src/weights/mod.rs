@@ -14,7 +14,7 @@ mod safetensors;
 mod save;
 
 pub use gguf::convert_gguf;
-pub(crate) use load::{INDEX, SINGLE};
+pub(crate) use load::{INDEX, SINGLE, read_text};
 pub use numbers::{read_tensors, write_tensors};
 pub(crate) use save::{COMPANIONS, UNFINISHED, Unfinished, is_shard, remove_model};
 pub use save::{SaveOptions, StoredAs};

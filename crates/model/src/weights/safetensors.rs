@@ -6,8 +6,7 @@
 
 use super::encoding::Encoding;
 use crate::ModelError;
-use serde::Deserialize;
-use serde_json::{Map, Value as Json};
+use serde::de::{Deserialize, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
@@ -40,11 +39,48 @@ pub(super) struct SafeFile {
     tensors: BTreeMap<String, Stored>,
 }
 
-#[derive(Deserialize)]
+#[derive(serde::Deserialize)]
 struct HeaderEntry {
     dtype: String,
     shape: Vec<u64>,
     data_offsets: (u64, u64),
+}
+
+/// The tensors by name, read as what they are: a tree of JSON would take many times the memory of the text.
+struct Header(BTreeMap<String, HeaderEntry>);
+
+impl<'de> Deserialize<'de> for Header {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(HeaderVisitor)
+    }
+}
+
+struct HeaderVisitor;
+
+impl<'de> Visitor<'de> for HeaderVisitor {
+    type Value = Header;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("an object with an entry for every tensor")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Header, A::Error> {
+        let mut tensors = BTreeMap::new();
+        while let Some(name) = map.next_key::<String>()? {
+            if name == "__metadata__" {
+                map.next_value::<IgnoredAny>()?;
+                continue;
+            }
+            let entry = map
+                .next_value()
+                .map_err(|error| A::Error::custom(format!("header of tensor `{name}`: {error}")))?;
+            if tensors.contains_key(&name) {
+                return Err(A::Error::custom(format!("tensor `{name}` stands there twice")));
+            }
+            tensors.insert(name, entry);
+        }
+        Ok(Header(tensors))
+    }
 }
 
 impl SafeFile {
@@ -70,8 +106,8 @@ impl SafeFile {
         let mut header = String::new();
         let read = (&file).take(header_len).read_to_string(&mut header);
         read.map_err(|error| malformed(format!("the header is not text: {error}")))?;
-        let header: Map<String, Json> = serde_json::from_str(&header)
-            .map_err(|error| malformed(format!("the header is not JSON: {error}")))?;
+        let Header(header) = serde_json::from_str(&header)
+            .map_err(|error| malformed(format!("the header is not one of safetensors: {error}")))?;
         let data_at = 8 + header_len;
         let tensors = entries(header, data_at, len).map_err(malformed)?;
         Ok(Self { path: path.to_owned(), file, tensors })
@@ -98,15 +134,14 @@ impl SafeFile {
 }
 
 /// The header's tensors; an error where they do not tile the data of a file of `len` bytes.
-fn entries(header: Map<String, Json>, data_at: u64, len: u64) -> Result<BTreeMap<String, Stored>, String> {
+fn entries(
+    header: BTreeMap<String, HeaderEntry>,
+    data_at: u64,
+    len: u64,
+) -> Result<BTreeMap<String, Stored>, String> {
     let mut tensors = BTreeMap::new();
     let mut ranges = Vec::new();
-    for (name, json) in header {
-        if name == "__metadata__" {
-            continue;
-        }
-        let entry: HeaderEntry =
-            serde_json::from_value(json).map_err(|error| format!("header of tensor `{name}`: {error}"))?;
+    for (name, entry) in header {
         let encoding = match entry.dtype.as_str() {
             "F32" => Encoding::F32,
             "F16" => Encoding::F16,

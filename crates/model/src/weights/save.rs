@@ -13,7 +13,7 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-/// Files beside the weights that belong to a model.
+/// Files beside the weights that belong to a model, the tokenizer itself first.
 pub(crate) const COMPANIONS: [&str; 7] = [
     "tokenizer.json",
     "tokenizer_config.json",
@@ -73,7 +73,13 @@ impl StoredAs {
 
 impl Weights {
     /// Writes `config.json`, the weights and `generation_config.json`, and copies what belongs to the tokenizer.
+    /// Weights that are no finite numbers are refused before anything is touched.
     pub fn save(&self, dir: &Path, options: &SaveOptions) -> Result<(), ModelError> {
+        let broken = |tensor: &&Tensor| !self.data[tensor.range.clone()].iter().all(|one| one.is_finite());
+        if let Some(tensor) = self.layout.tensors().iter().find(broken) {
+            let what = "holds a number that is not finite; such weights are not saved".to_owned();
+            return Err(ModelError::Tensor { name: tensor.name.clone(), what });
+        }
         std::fs::create_dir_all(dir).map_err(|source| ModelError::Io { path: dir.to_owned(), source })?;
         let mut folder = Unfinished::new(dir);
         self.write_weights(&mut folder, options)?;
@@ -247,7 +253,8 @@ impl Drop for Unfinished {
     }
 }
 
-/// Takes away an older model's `config.json`, and those of its weights that would be read beside or instead of new ones.
+/// Takes away an older model's `config.json`, those of its weights that would be read beside or instead of new ones,
+/// and, where a new tokenizer comes, what belonged to the old one: a chat template that stays would be believed.
 pub(crate) fn remove_model(dir: &Path, new: &[String]) -> Result<(), ModelError> {
     let mut old = vec!["config.json".to_owned()];
     for entry in std::fs::read_dir(dir).map_err(io(dir))? {
@@ -256,6 +263,10 @@ pub(crate) fn remove_model(dir: &Path, new: &[String]) -> Result<(), ModelError>
         if is_weights && !new.contains(&name) && new.iter().any(|name| name.contains("safetensors")) {
             old.push(name);
         }
+    }
+    if new.iter().any(|name| name == COMPANIONS[0]) {
+        let companions = COMPANIONS.into_iter().chain([GENERATION]);
+        old.extend(companions.filter(|name| !new.iter().any(|new| new == name)).map(str::to_owned));
     }
     for name in old {
         match std::fs::remove_file(dir.join(&name)) {

@@ -112,7 +112,7 @@ fn segments_are_what_the_model_read_and_wrote_and_its_log_probabilities_are_thos
     assert_eq!(segments[0].ids, chat.prompt(&[], &[Message::User { content: "question 5".into() }]).unwrap());
     for pair in segments[1..].chunks_exact(2) {
         let [written, read] = pair else { unreachable!() };
-        let ended = chat.stop_ids().contains(written.ids.last().unwrap());
+        let ended = written.ids.last() == chat.end_of_turn().first();
         let mut expected = if ended { Vec::new() } else { chat.end_of_turn().to_vec() };
         let new = [Message::User { content: "and <|im_end|> now?".into() }];
         expected.extend(chat.continuation(&new).unwrap());
@@ -135,6 +135,38 @@ fn segments_are_what_the_model_read_and_wrote_and_its_log_probabilities_are_thos
     let counts = policy.counts();
     assert_eq!((counts.turns, counts.overflowed), (turns.len() as u64, 1));
     assert!(counts.cut < counts.turns && counts != TurnCounts::default());
+}
+
+#[test]
+fn a_turn_that_another_end_of_sequence_stopped_is_ended_as_the_template_ends_turns() {
+    let config = json!({"eos_token": "<|endoftext|>"});
+    let chat = Arc::new(chat(&CONTROLS, &config, TemplateChoice::Compact).unwrap());
+    let [end, other] = *chat.stop_ids() else { unreachable!("the template's end and that of the folder") };
+    let (policy, _) = policy(&chat, 200).unwrap();
+    let mut stopped_by_the_other = 0;
+    for seed in 0..20 {
+        let segments: Vec<Segment> =
+            play(&policy, seed).unwrap().into_iter().flat_map(|turn| turn.segments).collect();
+        for pair in segments.windows(2).filter(|pair| pair[0].ids.last() == Some(&other)) {
+            assert_eq!(pair[1].ids.first(), Some(&end));
+            stopped_by_the_other += 1;
+        }
+    }
+    assert!(stopped_by_the_other > 0);
+}
+
+#[test]
+fn broken_weights_are_an_error_of_the_turn_and_not_a_token() {
+    let mut weights = weights(90).unwrap();
+    let norm = weights.layout().final_norm();
+    weights.data_mut()[norm].fill(f32::NAN);
+    let generator = generator(&weights).unwrap();
+    for sampling in [Sampling::default(), Sampling::at(1.0)] {
+        let turn = generator.open(1).turn(vec![1, 2], limits(3), sampling).wait();
+        assert!(matches!(turn, Err(ModelError::BrokenLogits)), "{turn:?}");
+    }
+    let load = generator.load().unwrap();
+    assert_eq!((load.running, load.waiting), (0, 0));
 }
 
 #[test]

@@ -105,6 +105,33 @@ fn weights_survive_writing_whole_sharded_and_rounded() {
 }
 
 #[test]
+fn what_belonged_to_an_older_model_goes_when_another_tokenizer_comes() {
+    let (weights, from, dir) =
+        (model(TIED).unwrap(), tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    for name in ["tokenizer.json", "chat_template.jinja", "vocab.json", "generation_config.json"] {
+        fs::write(dir.path().join(name), "old").unwrap();
+    }
+    weights.save(dir.path(), &SaveOptions::default()).unwrap();
+    assert!(dir.path().join("chat_template.jinja").exists(), "weights alone leave the tokenizer as it is");
+    fs::write(from.path().join("tokenizer.json"), "new").unwrap();
+    let companions = Some(from.path().to_owned());
+    weights.save(dir.path(), &SaveOptions { companions, ..SaveOptions::default() }).unwrap();
+    assert_eq!(fs::read_to_string(dir.path().join("tokenizer.json")).unwrap(), "new");
+    assert!(!dir.path().join("chat_template.jinja").exists() && !dir.path().join("vocab.json").exists());
+    assert_ne!(fs::read_to_string(dir.path().join("generation_config.json")).unwrap(), "old");
+}
+
+#[test]
+fn weights_that_are_no_numbers_are_not_saved() {
+    let mut weights = model(TIED).unwrap();
+    weights.data_mut()[3] = f32::INFINITY;
+    let dir = tempfile::tempdir().unwrap();
+    let error = weights.save(&dir.path().join("model"), &SaveOptions::default()).unwrap_err();
+    assert!(error.to_string().contains("model.embed_tokens.weight"), "{error}");
+    assert!(!dir.path().join("model").exists());
+}
+
+#[test]
 fn a_tied_model_may_carry_its_head_if_it_is_the_embedding() {
     let weights = model(TIED).unwrap();
     let dir = tempfile::tempdir().unwrap();

@@ -2,7 +2,7 @@
 
 use crate::world::{Result, World, trace};
 use astra_train::{Reading, Samples, TrainError};
-use parquet::data_type::{ByteArray, ByteArrayType};
+use parquet::data_type::{ByteArray, ByteArrayType, FixedLenByteArray, FixedLenByteArrayType, Int64Type};
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::parser::parse_message_type;
 use std::path::Path;
@@ -77,6 +77,7 @@ fn write_parquet(path: &Path) -> Result<()> {
         required group messages (LIST) { repeated group list { required group element {
             required binary role (UTF8); optional binary content (UTF8); } } }
         required binary tools (UTF8);
+        required fixed_len_byte_array(12) took (INTERVAL);
     }";
     let schema = Arc::new(parse_message_type(schema)?);
     let mut file = SerializedFileWriter::new(std::fs::File::create(path)?, schema, Arc::default())?;
@@ -87,7 +88,7 @@ fn write_parquet(path: &Path) -> Result<()> {
         (texts(&["How warm is buoy 3?", "It is 3."]), Some(vec![2, 2]), Some(vec![0, 1])),
         (texts(&["[]"]), None, None),
     ] {
-        let mut column = group.next_column()?.ok_or("the schema has three columns")?;
+        let mut column = group.next_column()?.ok_or("the schema has four columns")?;
         column.typed::<ByteArrayType>().write_batch(
             &values,
             definitions.as_deref(),
@@ -95,6 +96,11 @@ fn write_parquet(path: &Path) -> Result<()> {
         )?;
         column.close()?;
     }
+    // A type that nobody reads rows of; it is not among the columns of a trace.
+    let mut column = group.next_column()?.ok_or("the schema has four columns")?;
+    let took = FixedLenByteArray::from(vec![0; 12]);
+    column.typed::<FixedLenByteArrayType>().write_batch(&[took], None, None)?;
+    column.close()?;
     group.close()?;
     file.close()?;
     Ok(())
@@ -115,4 +121,29 @@ fn nested_parquet_means_the_same_as_json_lines() {
     let expected = read("one.jsonl").unwrap();
     assert_eq!(read("one.parquet").unwrap(), expected);
     assert_eq!(read("text.jsonl").unwrap(), expected);
+}
+
+#[test]
+fn a_column_of_another_type_is_an_error_and_so_is_a_file_without_traces() {
+    let world = World::new(1).unwrap();
+    let chat = world.chat().unwrap();
+    let refused = |schema: &str| -> Result<String> {
+        let path = world.path("odd.parquet");
+        let schema = Arc::new(parse_message_type(schema)?);
+        let mut file = SerializedFileWriter::new(std::fs::File::create(&path)?, schema, Arc::default())?;
+        let mut group = file.next_row_group()?;
+        let mut column = group.next_column()?.ok_or("the schema has a column")?;
+        column.typed::<Int64Type>().write_batch(&[7], None, None)?;
+        column.close()?;
+        group.close()?;
+        file.close()?;
+        match Samples::read(&[path], &chat, Reading::up_to(256)) {
+            Err(error @ TrainError::Parquet { .. }) => Ok(error.to_string()),
+            other => Err(format!("{other:?}").into()),
+        }
+    };
+    let said = refused("message row { required int64 messages (DECIMAL(18, 2)); }").unwrap();
+    assert!(said.contains("odd.parquet") && said.contains("`messages`"), "{said}");
+    let said = refused("message row { required int64 score; }").unwrap();
+    assert!(said.contains("score"), "{said}");
 }

@@ -28,6 +28,42 @@ fn settings(steps: u64) -> SftSettings {
     SftSettings { steps, batch: 3, tokens_at_once: 200, lr: 5e-3, warmup: 2, checkpoint_every: 2, ..plain }
 }
 
+#[test]
+fn a_run_that_is_stopped_while_it_measures_measures_again_and_ends_with_the_same_numbers() {
+    let world = World::new(10).unwrap();
+    let samples =
+        Samples::read(&[world.path("traces.jsonl")], &world.chat().unwrap(), Reading::up_to(256)).unwrap();
+    let settings = SftSettings { validate_every: 2, checkpoint_every: 2, ..settings(5) };
+    let (unbroken, ..) = run(&world, &samples, &settings, "unbroken", u64::MAX).unwrap();
+    // Stopped with the checkpoint of step 2 as it was before the measurement, which is also what a kill would leave.
+    run(&world, &samples, &settings, "broken", 2).unwrap();
+    let kept = std::fs::read_to_string(world.path("broken/checkpoints/step-00000002/progress.json")).unwrap();
+    assert!(kept.contains("unfinished"), "kept before it was measured: {kept}");
+    let metrics = world.path("broken/metrics.jsonl");
+    let first = std::fs::read_to_string(&metrics).unwrap().lines().next().unwrap().to_owned() + "\n";
+    std::fs::write(&metrics, first).unwrap();
+    let (resumed, ended, began) = run(&world, &samples, &settings, "broken", u64::MAX).unwrap();
+    assert_eq!((ended, began, resumed), (Ended::Complete, vec![2], unbroken));
+    let losses = |folder: &str| -> Vec<(u64, Option<u64>)> {
+        let history = Sft::history(&world.path(folder)).unwrap();
+        history.iter().map(|step| (step.step, step.validation_loss.map(f64::to_bits))).collect()
+    };
+    assert_eq!(losses("broken"), losses("unbroken"));
+    assert_eq!(losses("broken").iter().filter(|(_, loss)| loss.is_some()).count(), 3);
+}
+
+#[test]
+fn weights_that_are_no_numbers_are_neither_kept_nor_saved() {
+    let world = World::new(6).unwrap();
+    let samples =
+        Samples::read(&[world.path("traces.jsonl")], &world.chat().unwrap(), Reading::up_to(256)).unwrap();
+    // Loss and gradient of the one step are numbers; the rate makes the weights overflow.
+    let settings = SftSettings { lr: 1e300, warmup: 0, ..settings(1) };
+    let error = run(&world, &samples, &settings, "run", u64::MAX).unwrap_err();
+    assert!(error.to_string().contains("step 1: a weight is not finite"), "{error}");
+    assert!(!world.path("run/checkpoints").exists());
+}
+
 /// Runs until done or `stop_after`; the bits of all weights, and how it went.
 fn run(
     world: &World,

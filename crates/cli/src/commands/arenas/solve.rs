@@ -63,6 +63,7 @@ pub(crate) fn run(arguments: &SolveArguments, context: &Context) -> anyhow::Resu
     }
     print(player.name(), &numbers, board.arenas.len(), context)?;
     warn_of_masked(&played, context);
+    playing::warn_of_turns(player.as_ref(), context.printer);
     if interrupt.is_set() {
         let total = board.arenas.len() * board.options.samples;
         context.printer.warn(format!("stopped after {} of {total} episodes", played.len()));

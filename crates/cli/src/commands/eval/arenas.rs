@@ -7,7 +7,7 @@ use crate::evaluating::{self, Episodes};
 use crate::failure::ExitStatus;
 use crate::interrupt::Interrupt;
 use crate::players::{self, Sampling};
-use crate::playing::warn_of_masked;
+use crate::playing::{warn_of_masked, warn_of_turns};
 use astra_eval::{Player, compare};
 use clap::Args;
 use std::path::{Path, PathBuf};
@@ -63,9 +63,11 @@ pub(crate) fn run(arguments: &EvalArenasArguments, context: &Context) -> anyhow:
     let report = Report {
         success,
         settings: evaluation.settings(player.as_ref()),
-        policy: PolicyReport::of(player.name(), &first, success)?,
+        policy: PolicyReport::of(player.name(), &first, success)?.with_turns(player.turns()),
         against: match &second {
-            Some((against, second)) => Some(PolicyReport::of(against.name(), second, success)?),
+            Some((against, second)) => {
+                Some(PolicyReport::of(against.name(), second, success)?.with_turns(against.turns()))
+            }
             None => None,
         },
         comparison,
@@ -106,6 +108,7 @@ impl Evaluation<'_> {
         let masked: Vec<_> = episodes.records.iter().filter(|one| one.is_masked()).collect();
         let example = masked.first().map(|one| format!("arena {}: {:?}", one.arena, one.stop));
         warn_of_masked(masked.len(), episodes.records.len(), example.as_deref(), context.printer);
+        warn_of_turns(player, context.printer);
         Ok(episodes)
     }
 }

@@ -4,7 +4,9 @@ use crate::Context;
 use crate::evaluating::Episodes;
 use crate::playing::{ABSENT, with_interval};
 use crate::table::Table;
-use astra_eval::{Comparison, Difference, Estimate, Evaluation, Measures, Metric, Verdict, evaluate};
+use astra_eval::{
+    Comparison, Difference, Estimate, Evaluation, Measures, Metric, Paired, TurnCounts, Verdict, evaluate,
+};
 use serde::Serialize;
 use serde_json::Value as Json;
 use std::path::Path;
@@ -30,6 +32,9 @@ pub(super) struct PolicyReport {
     name: String,
     /// Episodes asked for and not played.
     not_played: usize,
+    /// What went wrong in the turns of this run; not of episodes that an earlier run played.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    turns: Option<TurnCounts>,
     #[serde(flatten)]
     evaluation: Evaluation,
 }
@@ -37,7 +42,12 @@ pub(super) struct PolicyReport {
 impl PolicyReport {
     pub(super) fn of(name: &str, episodes: &Episodes, success: f64) -> anyhow::Result<Self> {
         let evaluation = evaluate(&episodes.records, success)?;
-        Ok(Self { name: name.to_owned(), not_played: episodes.not_played, evaluation })
+        Ok(Self { name: name.to_owned(), not_played: episodes.not_played, turns: None, evaluation })
+    }
+
+    /// With what the player counted, where it wrote any turn.
+    pub(super) fn with_turns(self, turns: Option<TurnCounts>) -> Self {
+        Self { turns: turns.filter(|counts| counts.turns > 0), ..self }
     }
 }
 
@@ -143,22 +153,18 @@ fn groups(policy: &PolicyReport) -> Table {
     table
 }
 
+/// Means and differences over the same pairs of episodes, so that the difference is that of the means.
 fn differences(comparison: &Comparison, policy: &PolicyReport, against: &PolicyReport) -> Table {
     let headings = ["difference", &policy.name, &against.name, "mean [95 % interval]", "arenas"];
     let mut table = Table::new(&headings, 1..headings.len());
-    for (metric, difference) in &comparison.differences {
+    for (metric, Paired { policy, against, difference }) in &comparison.differences {
         let digits = digits(*metric);
-        let mean = |policy: &PolicyReport| {
-            let estimate = policy.evaluation.all.metrics.get(metric);
-            estimate.map_or(ABSENT.to_owned(), |estimate| format!("{:.digits$}", estimate.mean))
-        };
-        let Difference { n, .. } = difference;
         table.row(vec![
             metric.as_str().to_owned(),
-            mean(policy),
-            mean(against),
+            format!("{policy:.digits$}"),
+            format!("{against:.digits$}"),
             signed(*difference, digits),
-            n.to_string(),
+            difference.n.to_string(),
         ]);
     }
     table
@@ -172,7 +178,7 @@ fn signed(Difference { mean, low, high, .. }: Difference, digits: usize) -> Stri
 
 /// The comparison in one sentence.
 fn verdict(comparison: &Comparison, policy: &str, against: &str) -> String {
-    let f1 = comparison.differences.get(&Metric::F1).map_or(String::new(), |f1| signed(*f1, 3));
+    let f1 = comparison.differences.get(&Metric::F1).map_or(String::new(), |f1| signed(f1.difference, 3));
     let Comparison { verdict, arenas, pairs, unpaired, .. } = comparison;
     let said = match verdict {
         Verdict::Better => format!("better: {policy} than {against}"),

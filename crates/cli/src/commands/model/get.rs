@@ -1,6 +1,7 @@
 //! `astra model get`: a model folder from the hub, a package or a GGUF file.
 
 use crate::Context;
+use crate::checkpoint::refuse_existing;
 use crate::env;
 use crate::failure::{ExitStatus, InputError};
 use crate::interrupt::Interrupt;
@@ -29,6 +30,7 @@ pub(crate) fn run(arguments: &GetArguments, context: &Context) -> anyhow::Result
             .hint("give `smollm2-135m`, `owner/name` as on huggingface.co, or the path of a .gguf file")
             .into());
     };
+    refuse_existing(&arguments.out)?;
     let printer = context.printer;
     let mut watcher =
         Bar { printer, line: printer.progress(0, "fetching"), interrupt: Interrupt::install()? };

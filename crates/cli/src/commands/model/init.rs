@@ -1,6 +1,7 @@
 //! `astra model init`: a small model of one's own, with a tokenizer trained on given text.
 
 use crate::Context;
+use crate::checkpoint::refuse_existing;
 use crate::failure::ExitStatus;
 use astra_model::{InitOptions, Layout, TemplateKind, init};
 use clap::Args;
@@ -76,6 +77,7 @@ pub(crate) fn run(arguments: &InitArguments, context: &Context) -> anyhow::Resul
         copying: *copying,
         template: if template == "hermes" { TemplateKind::Hermes } else { TemplateKind::Compact },
     };
+    refuse_existing(out)?;
     let config = init(&options, text, out)?;
     let printer = context.printer;
     if config.vocab_size < *vocab {

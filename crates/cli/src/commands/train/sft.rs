@@ -154,6 +154,29 @@ fn template(name: &str) -> TemplateChoice {
     }
 }
 
+/// Refuses numbers that an option cannot mean: with some of them weights would become no numbers.
+fn check_ranges(arguments: &SftArguments) -> Result<(), InputError> {
+    let SftArguments { final_lr, weight_decay, beta2, context_loss, lora_alpha, .. } = arguments;
+    let share = |value: f64| (0.0..=1.0).contains(&value);
+    // Moments are kept in f32, in which it must still be below 1.
+    #[expect(clippy::cast_possible_truncation, reason = "the rounding is what is looked at")]
+    let decays = (0.0..1.0).contains(&(*beta2 as f32));
+    let (context_loss, alpha) = (f64::from(*context_loss), lora_alpha.unwrap_or(1.0));
+    let checks = [
+        ("--final-lr", *final_lr, share(*final_lr), "from 0 to 1"),
+        ("--weight-decay", *weight_decay, share(*weight_decay), "from 0 to 1"),
+        ("--beta2", *beta2, decays, "from 0 to below 1"),
+        ("--context-loss", context_loss, context_loss.is_finite() && context_loss >= 0.0, "0 or more"),
+        ("--lora-alpha", alpha, alpha.is_finite() && alpha > 0.0, "above 0"),
+    ];
+    match checks.into_iter().find(|(_, _, is_good, _)| !is_good) {
+        None => Ok(()),
+        Some((name, value, _, expected)) => {
+            Err(InputError::new(format!("`{name} {value}`: a number {expected} is needed")))
+        }
+    }
+}
+
 fn settings(arguments: &SftArguments, samples: &Samples, seed: u64) -> Result<SftSettings, InputError> {
     let positive = |name: &str, value: f64| {
         if value.is_finite() && value > 0.0 {
@@ -165,9 +188,7 @@ fn settings(arguments: &SftArguments, samples: &Samples, seed: u64) -> Result<Sf
     if arguments.batch == 0 || arguments.tokens_at_once == 0 || arguments.lora == Some(0) {
         return Err(InputError::new("`--batch`, `--tokens-at-once` and `--lora` are at least 1"));
     }
-    if !(arguments.context_loss.is_finite() && arguments.context_loss >= 0.0) {
-        return Err(InputError::new(format!("`--context-loss {}` is below 0", arguments.context_loss)));
-    }
+    check_ranges(arguments)?;
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,

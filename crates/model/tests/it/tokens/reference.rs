@@ -1,7 +1,8 @@
-//! Our templates against `transformers`: `tests/reference/chat_templates.py` wrote the expected texts and ids.
+//! Our templates against `transformers` (`tests/reference/chat_templates.py` wrote the expected texts and ids), and our
+//! tokenizer against an independent one (`tests/reference/tokens_fixture.py`).
 
 use anyhow::{Context, Result};
-use astra_model::{Chat, Conversation, TemplateChoice, TemplateKind};
+use astra_model::{Chat, Conversation, TemplateChoice, TemplateKind, Tokenizer};
 use serde_json::{Value as Json, json};
 use std::path::Path;
 
@@ -45,4 +46,16 @@ fn a_template_without_tools_refuses_them_and_hermes_takes_its_place_unasked() {
     let auto = |name| chat_with(&reference, name, TemplateChoice::Auto).unwrap().template_kind();
     assert_eq!(auto("smollm2"), TemplateKind::Hermes);
     assert_eq!(auto("grouped"), TemplateKind::Model);
+}
+
+#[test]
+fn texts_in_many_scripts_have_the_ids_of_the_reference_and_come_back() {
+    let tokenizer = Tokenizer::from_json(include_str!("../../reference/smollm2_part.json")).unwrap();
+    let rows: Vec<(String, Vec<u32>)> =
+        serde_json::from_str(include_str!("../../reference/smollm2_tokens.json")).unwrap();
+    assert_eq!(rows.len(), 1000);
+    for (text, expected) in rows {
+        assert_eq!(tokenizer.encode_text(&text).unwrap(), expected, "{text:?}");
+        assert_eq!(tokenizer.decode(&expected), text);
+    }
 }
