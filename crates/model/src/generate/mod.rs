@@ -18,5 +18,5 @@ mod scratch;
 mod team;
 
 pub use engine::{Engine, EngineLoad, EngineOptions, Event, Finish, Limits, Sampled, SequenceId};
-pub use generator::{Generator, OpenSequence, PendingTurn, Turn};
+pub use generator::{Generator, OpenSequence, PendingTurn, Sampler, Sequence, Turn};
 pub use sampler::Sampling;
