@@ -7,7 +7,7 @@
 //! Does not choose hyper-parameters, and does not know how its words reach a person: that is [`Watch`].
 
 use crate::TrainError;
-use crate::checkpoint::{Checkpoints, Progress};
+use crate::checkpoint::{Checkpoints, LearnerFile, read_json, write_json, write_learner};
 use crate::metrics::{self, MetricsFile, StepMetrics, io};
 use crate::order::{Order, pieces};
 use crate::samples::{Sample, Samples};
@@ -16,6 +16,9 @@ use serde::{Deserialize, Serialize};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
+
+/// File of a checkpoint that says how far the run was.
+const PROGRESS: &str = "progress.json";
 
 /// Low-rank adapters on every projection of the blocks.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -105,6 +108,18 @@ pub enum Ended {
     Stopped,
 }
 
+/// How far a run is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Progress {
+    /// Steps done.
+    step: u64,
+    /// Tokens read.
+    tokens: u64,
+    /// Tokens learned from.
+    learned_tokens: u64,
+}
+
 /// A run.
 pub struct Sft<'a> {
     settings: &'a SftSettings,
@@ -112,7 +127,7 @@ pub struct Sft<'a> {
     validation: Option<&'a Samples>,
     learner: Learner,
     checkpoints: Checkpoints,
-    metrics: MetricsFile,
+    metrics: MetricsFile<StepMetrics>,
     progress: Progress,
     order: Order,
 }
@@ -126,7 +141,7 @@ impl std::fmt::Debug for Sft<'_> {
 impl<'a> Sft<'a> {
     /// Prepares a run in `folder`, from its newest checkpoint where it has one.
     pub fn open(
-        mut weights: Weights,
+        weights: Weights,
         samples: &'a Samples,
         validation: Option<&'a Samples>,
         settings: &'a SftSettings,
@@ -135,10 +150,6 @@ impl<'a> Sft<'a> {
     ) -> Result<Self, TrainError> {
         std::fs::create_dir_all(folder).map_err(io("create", folder))?;
         let checkpoints = Checkpoints::under(folder, settings.keep);
-        let newest = checkpoints.newest()?;
-        if let Some(newest) = &newest {
-            newest.weights(&mut weights)?;
-        }
         let lora = settings.lora.map(|LoraSettings { rank, alpha }| LoraOptions {
             rank,
             alpha,
@@ -147,10 +158,11 @@ impl<'a> Sft<'a> {
         });
         let options = LearnOptions { threads, checkpointing: settings.checkpointing, lora };
         let mut learner = Learner::new(weights, options)?;
-        if let Some(newest) = &newest {
-            newest.learner(&mut learner)?;
+        let mut progress = Progress::default();
+        if let Some((_, newest)) = checkpoints.newest()? {
+            progress = read_json(&newest.join(PROGRESS))?;
+            LearnerFile::read(&newest, progress.step)?.restore(&mut learner)?;
         }
-        let progress = newest.map_or_else(Progress::default, |newest| newest.progress);
         let metrics = MetricsFile::open(&folder.join("metrics.jsonl"), progress.step)?;
         let order = Order::new(samples.samples.len(), settings.batch, settings.seed);
         Ok(Self { settings, samples, validation, learner, checkpoints, metrics, progress, order })
@@ -166,12 +178,12 @@ impl<'a> Sft<'a> {
             self.metrics.write(&metrics)?;
             watch.stepped(&metrics);
             if self.progress.step.is_multiple_of(self.settings.checkpoint_every.max(1)) {
-                self.checkpoints.save(self.progress, &self.learner)?;
+                self.save()?;
                 saved = self.progress.step;
             }
         }
         if saved != self.progress.step {
-            self.checkpoints.save(self.progress, &self.learner)?;
+            self.save()?;
         }
         Ok(if self.progress.step < steps { Ended::Stopped } else { Ended::Complete })
     }
@@ -189,6 +201,13 @@ impl<'a> Sft<'a> {
     /// All metrics of the run, those before a resumption too.
     pub fn history(folder: &Path) -> Result<Vec<StepMetrics>, TrainError> {
         metrics::read(&folder.join("metrics.jsonl"))
+    }
+
+    fn save(&self) -> Result<(), TrainError> {
+        self.checkpoints.save(self.progress.step, |folder| {
+            write_learner(folder, &self.learner)?;
+            write_json(&folder.join(PROGRESS), &self.progress)
+        })
     }
 
     fn step(&mut self) -> Result<StepMetrics, TrainError> {
