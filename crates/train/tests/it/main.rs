@@ -1,5 +1,8 @@
 //! Training as its users see it: traces and a model in, metrics, checkpoints and weights out.
 
+mod bandit;
+mod conformance;
+mod grpo;
 mod reading;
 mod sft;
 mod world;
