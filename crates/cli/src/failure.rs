@@ -301,6 +301,9 @@ impl Hint for TrainError {
             | Self::Parquet { .. }
             | Self::Row { .. }
             | Self::NothingToLearn { .. }
+            | Self::Datum { .. }
+            | Self::Setting { .. }
+            | Self::Barren { .. }
             | Self::Diverged { .. }
             | Self::Checkpoint { .. }
             | Self::Model(_) => ExitStatus::InputFailed,

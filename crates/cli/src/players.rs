@@ -9,6 +9,7 @@ use astra_arena::{Arena, Runtime};
 use astra_eval::{BuiltinPolicy, PlayError, Player};
 use astra_model::{
     Engine as GenerationEngine, EngineOptions, Generator, ModelPolicy, PolicySettings, TemplateChoice,
+    Weights,
 };
 use astra_protocol::Policy;
 use clap::Args;
@@ -37,6 +38,16 @@ pub(crate) struct Sampling {
     max_turn_tokens: usize,
 }
 
+/// An engine for `together` episodes at a time.
+pub(crate) fn engine_options(weights: &Weights, together: usize, threads: usize) -> EngineOptions {
+    EngineOptions {
+        threads,
+        max_batch: together,
+        max_tokens_in_cache: together * CACHED_TOKENS.max(weights.config().max_positions.min(8192)),
+        ..EngineOptions::default()
+    }
+}
+
 /// A model at its checkpoint.
 struct Checkpoint {
     name: String,
@@ -59,12 +70,7 @@ impl Checkpoint {
             "weights": weights.id(), "template": format!("{:?}", chat.template_kind()), "temperature": temperature,
             "top_p": sampling.top_p, "max_turn_tokens": sampling.max_turn_tokens,
         });
-        let options = EngineOptions {
-            threads,
-            max_batch: TOGETHER.get(),
-            max_tokens_in_cache: TOGETHER.get() * CACHED_TOKENS.max(weights.config().max_positions.min(8192)),
-            ..EngineOptions::default()
-        };
+        let options = engine_options(&weights, TOGETHER.get(), threads);
         let generator = Generator::new(GenerationEngine::new(&weights, options)?, 0)?;
         let name = folder.display().to_string();
         let policy = ModelPolicy::new(name.clone(), Arc::new(generator), Arc::new(chat), settings);

@@ -224,9 +224,9 @@ impl<'a> Grpo<'a> {
         Ok(if self.progress.step < steps { Ended::Stopped } else { Ended::Complete })
     }
 
-    /// Removes the checkpoints, once the weights are stored elsewhere.
-    pub fn clear_checkpoints(&self) -> Result<(), TrainError> {
-        self.checkpoints.clear()
+    /// Removes the checkpoints of the run in `folder`, once the weights are stored elsewhere.
+    pub fn clear_checkpoints(folder: &Path) -> Result<(), TrainError> {
+        Checkpoints::under(folder, 1).clear()
     }
 
     /// All metrics of the run in `folder`, those before a resumption too.
