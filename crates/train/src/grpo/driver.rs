@@ -369,3 +369,40 @@ fn data(group: Vec<Rollout>, rewards: &[Option<f64>]) -> Vec<Datum> {
         .filter_map(|(rollout, advantage)| Some(Datum { segments: rollout.segments, advantage: advantage? }))
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::grpo::rollouts::Outcome;
+    use astra_protocol::Segment;
+
+    fn rollout(reward: Option<f64>, id: u32) -> Rollout {
+        let segment = Segment { ids: vec![id], sampled: true, logprobs: Some(vec![-1.0]), policy_version: 3 };
+        let outcome = reward
+            .map(|reward| Outcome { reward, ..Outcome::default() })
+            .ok_or_else(|| "fell over".to_owned());
+        Rollout { segments: vec![segment], outcome, turns: 1, answered: true }
+    }
+
+    #[test]
+    fn masked_rollouts_are_in_no_batch_and_the_others_keep_their_tokens_and_log_probabilities() {
+        let rewards = [Some(1.0), None, Some(0.0), Some(1.0)];
+        let group: Vec<Rollout> = (0..).zip(rewards).map(|(id, reward)| rollout(reward, id)).collect();
+        let data = data(group.clone(), &rewards);
+        let kept: Vec<&Vec<Segment>> = [0, 2, 3].map(|at| &group[at].segments).into();
+        assert_eq!(data.iter().map(|datum| &datum.segments).collect::<Vec<_>>(), kept);
+        assert!(data[0].advantage > 0.0 && data[1].advantage < 0.0);
+    }
+
+    #[test]
+    fn the_rate_climbs_and_stays_and_the_gradient_is_a_mean_over_tokens() {
+        let settings = GrpoSettings { lr: 4.0, warmup: 4, ..GrpoSettings::default() };
+        let rates: Vec<f64> = [1, 2, 4, 9].map(|step| settings.optim_step(step, 8).lr).into();
+        assert!(
+            rates.iter().zip([1.0, 2.0, 4.0, 4.0]).all(|(rate, expected)| (rate - expected).abs() < 1e-12)
+        );
+        assert!((settings.optim_step(1, 8).scale - 0.125).abs() < 1e-12);
+        let plain = GrpoSettings { lr: 4.0, ..GrpoSettings::default() };
+        assert!((plain.optim_step(1, 1).lr - 4.0).abs() < 1e-12, "without a warm-up it begins at once");
+    }
+}

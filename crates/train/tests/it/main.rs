@@ -1,5 +1,6 @@
 //! Training as its users see it: traces and a model in, metrics, checkpoints and weights out.
 
+mod arenas;
 mod bandit;
 mod conformance;
 mod grpo;
