@@ -97,6 +97,8 @@ pub(crate) enum EnvsCommand {
 pub(crate) enum TrainCommand {
     /// Fine-tune a model on traces: loss on what the assistant wrote
     Sft(Box<train::sft::SftArguments>),
+    /// Let a model learn from its own episodes: GRPO with the trajectory reward
+    Grpo(Box<train::grpo::GrpoArguments>),
 }
 
 /// Verbs of `arenas`.
@@ -180,9 +182,13 @@ impl Arguments {
             Some(Command::Eval(EvalCommand::Arenas(eval))) => Some(&eval.board),
             Some(_) | None => None,
         };
-        if let Some(rate) = board.and_then(|board| board.failure_rate.as_ref()) {
-            flags.push(("episode.failure_rate", rate.clone(), "--failure-rate"));
+        let mut failure_rate = board.and_then(|board| board.failure_rate.as_ref());
+        if let Some(Command::Train(TrainCommand::Grpo(grpo))) = &self.command {
+            failure_rate = grpo.failure_rate.as_ref();
+            flags.extend(grpo.max_turns.clone().map(|turns| ("episode.max_turns", turns, "--max-turns")));
+            flags.extend(grpo.reward.clone().map(|reward| ("episode.reward", reward, "--reward")));
         }
+        flags.extend(failure_rate.cloned().map(|rate| ("episode.failure_rate", rate, "--failure-rate")));
         Layers { flags, pairs: global.pairs.clone(), environment, file: global.config.clone(), folder }
     }
 }

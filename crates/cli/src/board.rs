@@ -80,7 +80,8 @@ pub(crate) fn load(
     loaded.into_iter().collect()
 }
 
-fn parse_bands(text: &str) -> anyhow::Result<BandCounts> {
+/// How many tools of each band a text such as `2,2,2` means.
+pub(crate) fn parse_bands(text: &str) -> anyhow::Result<BandCounts> {
     let numbers: Option<Vec<usize>> = text.split(',').map(|part| part.trim().parse().ok()).collect();
     match numbers.as_deref() {
         Some(&[high, medium, low]) => Ok(BandCounts { high, medium, low }),

@@ -276,6 +276,9 @@ impl Hint for TrainError {
             | Self::Parquet { .. }
             | Self::Row { .. }
             | Self::NothingToLearn { .. }
+            | Self::Datum { .. }
+            | Self::Setting { .. }
+            | Self::Barren { .. }
             | Self::Diverged { .. }
             | Self::NotFinite { .. }
             | Self::Checkpoint { .. } => ExitStatus::InputFailed,

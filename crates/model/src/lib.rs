@@ -27,7 +27,7 @@ pub use config::{Config, Rope, RopeScaling};
 pub use error::{FetchProblem, ModelError};
 pub use generate::{
     Engine, EngineLoad, EngineOptions, Event, Finish, Generator, Limits, OpenSequence, PendingTurn, Sampled,
-    Sampling, SequenceId, Turn,
+    Sampler, Sampling, Sequence, SequenceId, Turn,
 };
 pub use init::{InitOptions, init};
 pub use learn::{Batch, CrossEntropy, LearnOptions, Learner, LearnerState, LossOutput, TokenLoss};

@@ -5,7 +5,7 @@
 //! its length is taken as far as it got. An episode that does not fit into the context any more ends as the agent's
 //! own (`TokenLimit`), not as a failure. Does not know arenas or rewards.
 
-use crate::generate::{Finish, Generator, Limits, OpenSequence, Sampling};
+use crate::generate::{Finish, Limits, Sampler, Sampling, Sequence};
 use crate::{Chat, ModelError};
 use astra_protocol::{
     Boundary, BoxFuture, Message, Policy, PolicyError, PolicyTurn, Segment, TurnRequest, Usage,
@@ -49,7 +49,7 @@ pub struct ModelPolicy {
 
 struct Shared {
     name: String,
-    generator: Arc<Generator>,
+    sampler: Arc<dyn Sampler>,
     chat: Arc<Chat>,
     settings: PolicySettings,
     turns: AtomicU64,
@@ -59,10 +59,10 @@ struct Shared {
 }
 
 impl ModelPolicy {
-    /// Plays with a generator's model through its chat template.
+    /// Plays with a sampler's model through its chat template.
     pub fn new(
         name: impl Into<String>,
-        generator: Arc<Generator>,
+        sampler: Arc<dyn Sampler>,
         chat: Arc<Chat>,
         settings: PolicySettings,
     ) -> Self {
@@ -70,7 +70,7 @@ impl ModelPolicy {
         Self {
             shared: Arc::new(Shared {
                 name: name.into(),
-                generator,
+                sampler,
                 chat,
                 settings,
                 turns: zero(),
@@ -107,7 +107,7 @@ pub struct ModelPlayer {
 
 /// An episode between two turns.
 struct UnderWay {
-    sequence: OpenSequence,
+    sequence: Box<dyn Sequence>,
     /// Messages that the model has read; its own turn is the next.
     read: usize,
     /// Whether its last turn ended with the token that the template ends turns with. Another end of sequence stops a
@@ -131,7 +131,7 @@ impl Policy for ModelPlayer {
 
 impl ModelPlayer {
     async fn turn(&self, request: TurnRequest<'_>) -> Result<PolicyTurn, ModelError> {
-        let Shared { generator, chat, settings, .. } = &*self.shared;
+        let Shared { sampler, chat, settings, .. } = &*self.shared;
         let before = self.under_way.lock().unwrap_or_else(PoisonError::into_inner).take();
         let (sequence, suffix) = match before {
             Some(episode) if request.turn > 0 => {
@@ -139,7 +139,7 @@ impl ModelPlayer {
                 (episode.sequence, suffix)
             }
             None if request.turn > 0 => return Err(strange("turn 0 was not asked of this player")),
-            Some(_) | None => (generator.open(request.seed), chat.prompt(request.tools, request.messages)?),
+            Some(_) | None => (sampler.open(request.seed), chat.prompt(request.tools, request.messages)?),
         };
         let limits = Limits { max_new: settings.max_turn_tokens, stop: chat.stop_ids().to_vec() };
         let written = sequence.turn(suffix.clone(), limits, settings.sampling).await?;

@@ -1,69 +1,81 @@
 //! Where a run can be continued: `checkpoints/step-00000100/`.
 //!
-//! A checkpoint holds the optimiser's numbers and the trained weights (`state.safetensors`) and how far the run was
-//! (`progress.json`). It is written under another name and renamed when it is whole, so a folder of this name is a
-//! checkpoint that can be read. The newest few are kept.
+//! A checkpoint holds the optimiser's numbers and the trained weights (`state.safetensors`) and whatever else its loop
+//! goes on from, above all how far the run was (`progress.json`). It is written under another name and renamed when it
+//! is whole, so a folder of this name is a checkpoint that can be read. The newest few are kept.
 
 use crate::TrainError;
-use crate::metrics::{StepMetrics, io};
-use astra_model::{Learner, LearnerState, Weights, read_tensors, write_tensors};
-use serde::{Deserialize, Serialize};
+use crate::metrics::io;
+use astra_model::{Learner, LearnerState, read_tensors, write_tensors};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 const PREFIX: &str = "step-";
 
-/// How far a run is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Progress {
-    /// Steps done.
-    pub(crate) step: u64,
-    /// Tokens read.
-    pub(crate) tokens: u64,
-    /// Tokens learned from.
-    pub(crate) learned_tokens: u64,
-    /// Numbers of the last step where they are not in the metrics yet: it is still to be measured.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) unfinished: Option<StepMetrics>,
-}
-
 /// Name of the trained weights in the file; adapters are part of the learner's state.
 const WEIGHTS: &str = "weights";
+/// The file that holds them.
+const STATE: &str = "state.safetensors";
 
-/// A checkpoint that was read.
-pub(crate) struct Restored {
-    pub(crate) progress: Progress,
-    path: PathBuf,
+/// Writes a learner's weights and moments into a folder.
+pub(crate) fn write_learner(folder: &Path, learner: &Learner) -> Result<(), TrainError> {
+    let mut tensors = learner.state().tensors;
+    if learner.lora().is_none() {
+        tensors.push((WEIGHTS, learner.weights().data()));
+    }
+    Ok(write_tensors(&folder.join(STATE), &tensors)?)
+}
+
+/// What [`write_learner`] wrote, read back.
+pub(crate) struct LearnerFile {
+    folder: PathBuf,
     steps: u64,
     tensors: Vec<(String, Vec<f32>)>,
 }
 
-impl Restored {
-    /// Puts the weights back, where they were trained.
-    pub(crate) fn weights(&self, weights: &mut Weights) -> Result<(), TrainError> {
-        let Some((_, stored)) = self.tensors.iter().find(|(name, _)| name == WEIGHTS) else { return Ok(()) };
-        let all = weights.data_mut();
-        if stored.len() != all.len() {
-            let message = format!("{} weights, the model has {}", stored.len(), all.len());
-            return Err(TrainError::Checkpoint { path: self.path.clone(), message });
-        }
-        all.copy_from_slice(stored);
-        Ok(())
+impl LearnerFile {
+    /// Reads it; `steps` is how many steps the learner had taken.
+    pub(crate) fn read(folder: &Path, steps: u64) -> Result<Self, TrainError> {
+        let tensors = read_tensors(&folder.join(STATE)).map_err(|error| TrainError::Checkpoint {
+            path: folder.to_owned(),
+            message: error.to_string(),
+        })?;
+        Ok(Self { folder: folder.to_owned(), steps, tensors })
     }
 
-    /// Puts moments and adapters back.
-    pub(crate) fn learner(&self, learner: &mut Learner) -> Result<(), TrainError> {
+    /// Puts weights, where they were trained, moments and adapters back.
+    pub(crate) fn restore(&self, learner: &mut Learner) -> Result<(), TrainError> {
+        let wrong = |message: String| TrainError::Checkpoint { path: self.folder.clone(), message };
+        if let Some((_, stored)) = self.tensors.iter().find(|(name, _)| name == WEIGHTS) {
+            let all = learner.weights_mut().data_mut();
+            if stored.len() != all.len() {
+                return Err(wrong(format!("{} weights, the model has {}", stored.len(), all.len())));
+            }
+            all.copy_from_slice(stored);
+        }
         let names: Vec<&'static str> = learner.state().tensors.iter().map(|(name, _)| *name).collect();
         let find = |name: &&'static str| {
             let found = self.tensors.iter().find(|(stored, _)| stored == name);
             found.map(|(_, numbers)| (*name, &numbers[..]))
         };
         let state = LearnerState { steps: self.steps, tensors: names.iter().filter_map(find).collect() };
-        learner
-            .restore(&state)
-            .map_err(|error| TrainError::Checkpoint { path: self.path.clone(), message: error.to_string() })
+        learner.restore(&state).map_err(|error| wrong(error.to_string()))
     }
+}
+
+/// Writes a file of a checkpoint.
+pub(crate) fn write_json(path: &Path, value: &impl Serialize) -> Result<(), TrainError> {
+    let text = serde_json::to_vec(value).map_err(|error| io("write", path)(std::io::Error::other(error)))?;
+    write_through(path, &text)
+}
+
+/// Reads a file of a checkpoint.
+pub(crate) fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, TrainError> {
+    let text = std::fs::read_to_string(path).map_err(io("read", path))?;
+    serde_json::from_str(&text)
+        .map_err(|error| TrainError::Checkpoint { path: path.to_owned(), message: error.to_string() })
 }
 
 /// The checkpoints of a run.
@@ -79,21 +91,17 @@ impl Checkpoints {
         Self { folder: run.join("checkpoints"), keep: keep.max(1) }
     }
 
-    /// Writes one.
-    pub(crate) fn save(&self, progress: Progress, learner: &Learner) -> Result<PathBuf, TrainError> {
-        let path = self.folder.join(format!("{PREFIX}{:08}", progress.step));
-        let temporary = self.folder.join(format!("writing-{:08}", progress.step));
+    /// Makes one of what `write` puts into a folder.
+    pub(crate) fn save(
+        &self,
+        step: u64,
+        write: impl FnOnce(&Path) -> Result<(), TrainError>,
+    ) -> Result<(), TrainError> {
+        let path = self.folder.join(format!("{PREFIX}{step:08}"));
+        let temporary = self.folder.join(format!("writing-{step:08}"));
         remove(&temporary)?;
         std::fs::create_dir_all(&temporary).map_err(io("create", &temporary))?;
-        let state = learner.state();
-        let mut tensors = state.tensors;
-        if learner.lora().is_none() {
-            tensors.push((WEIGHTS, learner.weights().data()));
-        }
-        write_tensors(&temporary.join("state.safetensors"), &tensors)?;
-        let text = serde_json::to_vec_pretty(&progress)
-            .map_err(|error| io("write", &temporary)(std::io::Error::other(error)))?;
-        write_through(&temporary.join("progress.json"), &text)?;
+        write(&temporary)?;
         sync_folder(&temporary);
         remove(&path)?;
         std::fs::rename(&temporary, &path).map_err(io("rename", &path))?;
@@ -103,21 +111,12 @@ impl Checkpoints {
         for (_, old) in all.iter().take(all.len().saturating_sub(self.keep)) {
             remove(old)?;
         }
-        Ok(path)
+        Ok(())
     }
 
-    /// Reads the newest; nothing when there is none.
-    pub(crate) fn newest(&self) -> Result<Option<Restored>, TrainError> {
-        let Some((step, path)) = self.all()?.pop() else { return Ok(None) };
-        let wrong = |message: String| TrainError::Checkpoint { path: path.clone(), message };
-        let text = std::fs::read_to_string(path.join("progress.json")).map_err(io("read", &path))?;
-        let progress: Progress = serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
-        if progress.step != step {
-            return Err(wrong(format!("progress.json speaks of step {}", progress.step)));
-        }
-        let tensors =
-            read_tensors(&path.join("state.safetensors")).map_err(|error| wrong(error.to_string()))?;
-        Ok(Some(Restored { progress, steps: progress.step, tensors, path }))
+    /// The folder of the newest, with its step; nothing when there is none.
+    pub(crate) fn newest(&self) -> Result<Option<(u64, PathBuf)>, TrainError> {
+        Ok(self.all()?.pop())
     }
 
     /// Removes all of them.

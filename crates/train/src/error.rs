@@ -48,6 +48,40 @@ pub enum TrainError {
         /// The most common reason.
         why: String,
     },
+    /// A sequence that cannot be learned from.
+    #[error("{message}")]
+    Datum {
+        /// Which, and what is wrong with it.
+        message: String,
+    },
+    /// Settings that mean nothing.
+    #[error("`{setting}` is {value}: expected {expected}")]
+    Setting {
+        /// Name of the setting.
+        setting: &'static str,
+        /// Its value.
+        value: String,
+        /// What it may be.
+        expected: &'static str,
+    },
+    /// No group of the last steps says what is better than what.
+    #[error(
+        "step {step}: no group had two different rewards in {steps} steps in a row ({rolled} groups in the last, \
+         {masked} rollouts masked{why})",
+        why = masked_why.as_ref().map_or_else(String::new, |why| format!(", for example: {why}"))
+    )]
+    Barren {
+        /// The last step.
+        step: u64,
+        /// Steps in a row.
+        steps: u64,
+        /// Groups rolled out in the last.
+        rolled: usize,
+        /// Rollouts of the last that were masked.
+        masked: usize,
+        /// Why one of them was.
+        masked_why: Option<String>,
+    },
     /// The loss is no number any more.
     #[error("step {step}: the loss is {loss} and the gradient norm {grad_norm}; the run has diverged")]
     Diverged {
@@ -86,8 +120,25 @@ impl TrainError {
     /// What a person can do about it.
     pub fn hints(&self) -> Vec<String> {
         match self {
-            Self::Io { .. } | Self::Parquet { .. } => Vec::new(),
             Self::Model(error) => error.hints(),
+            Self::Io { .. }
+            | Self::Parquet { .. }
+            | Self::Datum { .. }
+            | Self::Setting { .. } => Vec::new(),
+            Self::Barren { masked, .. } => {
+                let mut hints = vec![
+                    "a model that never or always succeeds has nothing to compare: fine-tune it first, take other \
+                     arenas, or raise `--group-size` or `--temperature`"
+                        .to_owned(),
+                ];
+                if *masked > 0 {
+                    hints.push(
+                        "masked rollouts are failures of the tools' side: `astra doctor` looks at it"
+                            .to_owned(),
+                    );
+                }
+                hints
+            }
             Self::NoData { .. } => {
                 vec!["`astra arenas solve --policy expert --sft FILE` writes traces".to_owned()]
             }

@@ -4,9 +4,11 @@
 //! `tokens_per_second` is the same in every run of the same settings.
 
 use crate::TrainError;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, Write};
+use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 
 /// One optimiser step.
@@ -33,26 +35,39 @@ pub struct StepMetrics {
     pub validation_loss: Option<f64>,
 }
 
-/// The file.
-#[derive(Debug)]
-pub(crate) struct MetricsFile {
-    path: PathBuf,
-    file: File,
+/// A line of the file.
+pub(crate) trait Line: Serialize + DeserializeOwned {
+    /// The step that it speaks of.
+    fn step(&self) -> u64;
 }
 
-impl MetricsFile {
+impl Line for StepMetrics {
+    fn step(&self) -> u64 {
+        self.step
+    }
+}
+
+/// The file.
+#[derive(Debug)]
+pub(crate) struct MetricsFile<L> {
+    path: PathBuf,
+    file: File,
+    lines: PhantomData<fn(L)>,
+}
+
+impl<L: Line> MetricsFile<L> {
     /// Opens the file and keeps the lines of the first `steps` steps.
     pub(crate) fn open(path: &Path, steps: u64) -> Result<Self, TrainError> {
-        let kept = kept_lines(path, steps).map_err(io("read", path))?;
+        let kept = kept_lines::<L>(path, steps).map_err(io("read", path))?;
         let temporary = path.with_extension("jsonl.tmp");
         std::fs::write(&temporary, kept).map_err(io("write", &temporary))?;
         std::fs::rename(&temporary, path).map_err(io("rename", path))?;
         let file = OpenOptions::new().append(true).open(path).map_err(io("open", path))?;
-        Ok(Self { path: path.to_owned(), file })
+        Ok(Self { path: path.to_owned(), file, lines: PhantomData })
     }
 
     /// Adds a line.
-    pub(crate) fn write(&mut self, metrics: &StepMetrics) -> Result<(), TrainError> {
+    pub(crate) fn write(&mut self, metrics: &L) -> Result<(), TrainError> {
         let line = serde_json::to_string(metrics)
             .map_err(|error| io("write", &self.path)(std::io::Error::other(error)))?;
         writeln!(self.file, "{line}").map_err(io("write", &self.path))
@@ -65,12 +80,12 @@ impl MetricsFile {
 }
 
 /// The metrics of a run so far.
-pub(crate) fn read(path: &Path) -> Result<Vec<StepMetrics>, TrainError> {
+pub(crate) fn read<L: Line>(path: &Path) -> Result<Vec<L>, TrainError> {
     let text = std::fs::read_to_string(path).map_err(io("read", path))?;
     Ok(text.lines().map_while(|line| serde_json::from_str(line).ok()).collect())
 }
 
-fn kept_lines(path: &Path, steps: u64) -> std::io::Result<String> {
+fn kept_lines<L: Line>(path: &Path, steps: u64) -> std::io::Result<String> {
     let mut kept = String::new();
     if steps == 0 || !path.exists() {
         return Ok(kept);
@@ -78,8 +93,8 @@ fn kept_lines(path: &Path, steps: u64) -> std::io::Result<String> {
     for line in BufReader::new(File::open(path)?).lines() {
         let line = line?;
         // A torn last line is no metrics; its step is repeated.
-        match serde_json::from_str::<StepMetrics>(&line) {
-            Ok(metrics) if metrics.step <= steps => {
+        match serde_json::from_str::<L>(&line) {
+            Ok(metrics) if metrics.step() <= steps => {
                 kept.push_str(&line);
                 kept.push('\n');
             }
@@ -121,9 +136,10 @@ mod tests {
         std::fs::write(&path, std::fs::read_to_string(&path).unwrap() + "{\"step\":6,").unwrap();
         let mut file = MetricsFile::open(&path, 3).unwrap();
         file.write(&step(4)).unwrap();
-        let steps: Vec<u64> = read(&path).unwrap().iter().map(|metrics| metrics.step).collect();
+        let steps: Vec<u64> =
+            read::<StepMetrics>(&path).unwrap().iter().map(|metrics| metrics.step).collect();
         assert_eq!(steps, [1, 2, 3, 4]);
-        MetricsFile::open(&path, 0).unwrap();
-        assert!(read(&path).unwrap().is_empty());
+        MetricsFile::<StepMetrics>::open(&path, 0).unwrap();
+        assert!(read::<StepMetrics>(&path).unwrap().is_empty());
     }
 }

@@ -7,7 +7,7 @@
 //! Does not choose hyper-parameters, and does not know how its words reach a person: that is [`Watch`].
 
 use crate::TrainError;
-use crate::checkpoint::{Checkpoints, Progress};
+use crate::checkpoint::{Checkpoints, LearnerFile, read_json, write_json, write_learner};
 use crate::metrics::{self, MetricsFile, StepMetrics, io};
 use crate::order::{Order, pieces};
 use crate::samples::{Sample, Samples};
@@ -17,6 +17,9 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
+
+/// File of a checkpoint that says how far the run was.
+const PROGRESS: &str = "progress.json";
 
 /// Low-rank adapters on every projection of the blocks.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -106,6 +109,21 @@ pub enum Ended {
     Stopped,
 }
 
+/// How far a run is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Progress {
+    /// Steps done.
+    step: u64,
+    /// Tokens read.
+    tokens: u64,
+    /// Tokens learned from.
+    learned_tokens: u64,
+    /// Numbers of the last step where they are not in the metrics yet: it is still to be measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    unfinished: Option<StepMetrics>,
+}
+
 /// A run.
 pub struct Sft<'a> {
     settings: &'a SftSettings,
@@ -113,7 +131,7 @@ pub struct Sft<'a> {
     validation: Option<&'a Samples>,
     learner: Learner,
     checkpoints: Checkpoints,
-    metrics: MetricsFile,
+    metrics: MetricsFile<StepMetrics>,
     progress: Progress,
     order: Order,
 }
@@ -127,7 +145,7 @@ impl std::fmt::Debug for Sft<'_> {
 impl<'a> Sft<'a> {
     /// Prepares a run in `folder`, from its newest checkpoint where it has one.
     pub fn open(
-        mut weights: Weights,
+        weights: Weights,
         samples: &'a Samples,
         validation: Option<&'a Samples>,
         settings: &'a SftSettings,
@@ -136,10 +154,6 @@ impl<'a> Sft<'a> {
     ) -> Result<Self, TrainError> {
         std::fs::create_dir_all(folder).map_err(io("create", folder))?;
         let checkpoints = Checkpoints::under(folder, settings.keep);
-        let newest = checkpoints.newest()?;
-        if let Some(newest) = &newest {
-            newest.weights(&mut weights)?;
-        }
         let lora = settings.lora.map(|LoraSettings { rank, alpha }| LoraOptions {
             rank,
             alpha,
@@ -148,10 +162,11 @@ impl<'a> Sft<'a> {
         });
         let options = LearnOptions { threads, checkpointing: settings.checkpointing, lora };
         let mut learner = Learner::new(weights, options)?;
-        if let Some(newest) = &newest {
-            newest.learner(&mut learner)?;
+        let mut progress = Progress::default();
+        if let Some((_, newest)) = checkpoints.newest()? {
+            progress = read_json(&newest.join(PROGRESS))?;
+            LearnerFile::read(&newest, progress.step)?.restore(&mut learner)?;
         }
-        let progress = newest.map_or_else(Progress::default, |newest| newest.progress);
         let written = progress.step.saturating_sub(u64::from(progress.unfinished.is_some()));
         let metrics = MetricsFile::open(&folder.join("metrics.jsonl"), written)?;
         let order = Order::new(samples.samples.len(), settings.batch, settings.seed);
@@ -195,7 +210,10 @@ impl<'a> Sft<'a> {
             return Err(TrainError::NotFinite { step, what: "a weight" });
         }
         self.metrics.sync()?;
-        self.checkpoints.save(self.progress, &self.learner)?;
+        self.checkpoints.save(step, |folder| {
+            write_learner(folder, &self.learner)?;
+            write_json(&folder.join(PROGRESS), &self.progress)
+        })?;
         Ok(step)
     }
 

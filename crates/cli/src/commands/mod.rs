@@ -19,6 +19,7 @@ pub(crate) fn run(command: Command, context: &Context) -> anyhow::Result<ExitSta
         Command::Envs(EnvsCommand::FromTables(arguments)) => envs::from_tables::run(&arguments, context),
         Command::Arenas(command) => run_arenas(command, context),
         Command::Train(TrainCommand::Sft(arguments)) => train::sft::run(&arguments, context),
+        Command::Train(TrainCommand::Grpo(arguments)) => train::grpo::run(&arguments, context),
         Command::Eval(EvalCommand::Arenas(arguments)) => eval::arenas::run(&arguments, context),
         Command::Eval(EvalCommand::Compare(arguments)) => eval::compare::run(&arguments, context),
         Command::Model(ModelCommand::Get(arguments)) => model::get::run(&arguments, context),

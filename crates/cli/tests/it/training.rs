@@ -215,3 +215,131 @@ fn a_run_that_is_killed_and_started_again_ends_with_the_bytes_of_one_that_was_no
     };
     assert_eq!(without_time("broken"), without_time("unbroken"));
 }
+
+/// Two arenas that cannot be answered, where even a model that knows nothing is right now and then, and such a model.
+fn prepare_unanswerable(world: &World) -> Result<()> {
+    for arguments in [
+        &["arenas", "new", "bus", "--from", "school_bus", "--out", "arenas"][..],
+        &["arenas", "new", "permit", "--from", "stargazing_permit", "--out", "arenas"],
+        &["arenas", "solve", "arenas", "--policy", "expert", "--sft", "traces.jsonl"],
+        &[
+            "model",
+            "init",
+            "--out",
+            "model",
+            "--text",
+            "traces.jsonl",
+            "--vocab",
+            "400",
+            "--hidden",
+            "16",
+            "--layers",
+            "1",
+            "--heads",
+            "2",
+            "--kv-heads",
+            "1",
+            "--ffn",
+            "32",
+            "--context",
+            "4096",
+        ],
+    ] {
+        world.run(arguments)?.expect_code(0)?;
+    }
+    Ok(())
+}
+
+const GRPO: [&str; 19] = [
+    "train",
+    "grpo",
+    "arenas",
+    "--model",
+    "model",
+    "--steps",
+    "4",
+    "--groups",
+    "2",
+    "--group-size",
+    "6",
+    "--max-turn-tokens",
+    "3",
+    "--lr",
+    "3e-3",
+    "--checkpoint-every",
+    "1",
+    "--json",
+    "--out",
+];
+
+#[test]
+fn a_model_learns_from_its_own_episodes_and_a_run_that_was_stopped_ends_as_one_that_was_not() {
+    let world = World::new().unwrap();
+    prepare_unanswerable(&world).unwrap();
+    let run = |folder: &str| [&GRPO[..], &[folder]].concat();
+    let summary = world.run(&run("whole")).unwrap().expect_code(0).unwrap().last_json().unwrap();
+    assert_eq!((&summary["steps"], &summary["masked"]), (&Json::from(4), &Json::from(0)));
+    assert!(summary["first_reward"]["mean"].is_f64() && summary["generation_share"].is_f64(), "{summary:?}");
+    let history = world.read("whole/metrics.jsonl").unwrap();
+    assert_eq!(history.lines().count(), 4);
+    let first: Json = serde_json::from_str(history.lines().next().unwrap()).unwrap();
+    for field in ["reward", "turns", "calls", "response_tokens", "valid_ratio", "age", "loss", "entropy"] {
+        assert!(first[field].is_f64(), "{field}: {first}");
+    }
+    assert!(!world.path("whole/checkpoints").exists(), "the model stands in their place");
+    let weights = |folder: &str| std::fs::read(world.path(&format!("{folder}/model/model.safetensors")));
+    assert_ne!(weights("whole").unwrap(), std::fs::read(world.path("model/model.safetensors")).unwrap());
+    let again = world.run(&run("whole")).unwrap().expect_code(0).unwrap();
+    assert_eq!(again.last_json().unwrap(), summary, "the same command again has nothing to do");
+
+    let said = world.interrupt(&run("broken"), "broken/metrics.jsonl").unwrap();
+    assert!(matches!(said.code, Some(0 | 130)), "{said:?}");
+    world.run(&run("broken")).unwrap().expect_code(0).unwrap();
+    assert_eq!(weights("broken").unwrap(), weights("whole").unwrap(), "the same bits");
+    let other = [&run("whole")[..], &["--lr", "1e-3"]].concat();
+    assert!(world.run(&other).unwrap().code != Some(0), "an option cannot be given twice");
+    let other = [&run("whole")[..], &["--max-staleness", "0"]].concat();
+    let said = world.run(&other).unwrap().expect_code(1).unwrap();
+    assert!(said.stderr.contains("max_staleness"), "{}", said.stderr);
+}
+
+#[test]
+fn what_never_or_always_succeeds_is_nothing_to_learn_from() {
+    let world = World::new().unwrap();
+    prepare(&world).unwrap();
+    let all = [
+        "train",
+        "grpo",
+        "arenas",
+        "--model",
+        "model",
+        "--steps",
+        "9",
+        "--groups",
+        "1",
+        "--group-size",
+        "2",
+        "--max-turn-tokens",
+        "4",
+        "--out",
+        "run",
+    ];
+    let said = world.run(&all).unwrap().expect_code(1).unwrap();
+    assert!(said.stderr.contains("3 steps in a row") && said.stderr.contains("hint: "), "{}", said.stderr);
+    for (extra, named) in [
+        (&["--group-size", "1"][..], "group_size"),
+        (&["--temperature", "0"], "temperature"),
+        (&["--steps", "0"], "at least one step"),
+        (&["--distractors", "2"], "three whole numbers"),
+        (&["--reward", "speed"], "episode.reward"),
+        (&["--failure-rate", "2"], "--failure-rate"),
+    ] {
+        let mut arguments: Vec<&str> = vec!["train", "grpo", "arenas", "--model", "model", "--out", "other"];
+        if extra[0] != "--steps" {
+            arguments.extend(["--steps", "2"]);
+        }
+        let said = world.run(&[&arguments[..], extra].concat()).unwrap().expect_code(1).unwrap();
+        assert!(said.stderr.contains(named), "{extra:?}: {}", said.stderr);
+        let _ = std::fs::remove_dir_all(world.path("other"));
+    }
+}

@@ -8,6 +8,7 @@ use super::reply::{Pending, Reply, reply};
 use super::sampler::Sampling;
 use super::turns::{EngineLoad, Event, Finish, Limits, SequenceId};
 use crate::{ModelError, Weights};
+use astra_protocol::BoxFuture;
 use std::collections::HashMap;
 use std::future::Future;
 use std::pin::Pin;
@@ -16,6 +17,40 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::task::{Context, Poll};
 use std::thread::JoinHandle;
+
+/// Something that writes token sequences turn by turn: a [`Generator`] here, or an engine elsewhere.
+pub trait Sampler: Send + Sync {
+    /// Opens an empty sequence. Its tokens depend on `seed`, their positions and the weights alone.
+    fn open(&self, seed: u64) -> Box<dyn Sequence>;
+}
+
+/// An open sequence of a [`Sampler`].
+pub trait Sequence: Send + Sync {
+    /// Appends ids and writes a turn after them.
+    fn turn(
+        &self,
+        suffix: Vec<u32>,
+        limits: Limits,
+        sampling: Sampling,
+    ) -> BoxFuture<'_, Result<Turn, ModelError>>;
+}
+
+impl Sampler for Generator {
+    fn open(&self, seed: u64) -> Box<dyn Sequence> {
+        Box::new(Self::open(self, seed))
+    }
+}
+
+impl Sequence for OpenSequence {
+    fn turn(
+        &self,
+        suffix: Vec<u32>,
+        limits: Limits,
+        sampling: Sampling,
+    ) -> BoxFuture<'_, Result<Turn, ModelError>> {
+        Box::pin(Self::turn(self, suffix, limits, sampling))
+    }
+}
 
 /// Writes turns for many threads.
 pub struct Generator {

@@ -19,6 +19,6 @@ mod team;
 mod turns;
 
 pub use engine::Engine;
-pub use generator::{Generator, OpenSequence, PendingTurn, Turn};
+pub use generator::{Generator, OpenSequence, PendingTurn, Sampler, Sequence, Turn};
 pub use sampler::Sampling;
 pub use turns::{EngineLoad, EngineOptions, Event, Finish, Limits, Sampled, SequenceId};

@@ -77,6 +77,12 @@ pub trait TokenLoss: Sync {
 
     /// Whether the token at `at` is looked at. Where it is not, its log-probability is not computed either.
     fn counts(&self, at: usize) -> bool;
+
+    /// What logits are divided by before they become log-probabilities: for tokens that were sampled at another
+    /// temperature than 1, so that both sides speak of the same distribution.
+    fn temperature(&self) -> f32 {
+        1.0
+    }
 }
 
 /// Negative log-likelihood with a weight for each token.

@@ -308,7 +308,8 @@ impl<'a> Decoder<'a> {
             rows.clear();
             rows.resize(targets.len(), cross_entropy::Row::default());
             let logits = &mut tail.logits[..targets.len() * vocab];
-            cross_entropy::rows(logits, &ids, &mut rows, what, |row, logprob| loss.at(targets[row], logprob));
+            let at = |row: usize, logprob| loss.at(targets[row], logprob);
+            cross_entropy::rows(logits, &ids, &mut rows, what, loss.temperature(), at);
             for (row, at) in rows.iter().zip(targets) {
                 output.loss += row.loss;
                 output.logprobs[*at] = row.logprob;

@@ -218,6 +218,11 @@ impl Learner {
         &self.weights
     }
 
+    /// The weights, to be replaced by those of a checkpoint.
+    pub fn weights_mut(&mut self) -> &mut Weights {
+        &mut self.weights
+    }
+
     /// The weights with adapters folded in; a copy in any case.
     pub fn merged(&self) -> Weights {
         self.lora.as_ref().map_or_else(|| self.weights.clone(), |lora| lora.merge(&self.weights))

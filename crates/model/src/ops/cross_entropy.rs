@@ -56,25 +56,33 @@ pub(crate) enum Logits {
     Discard,
 }
 
-/// Rows of logits, `[targets, vocab]`. `loss` gives a row's loss and its derivative by the log-probability.
+/// Rows of logits, `[targets, vocab]`, which are divided by `temperature` first. `loss` gives a row's loss and its
+/// derivative by the log-probability.
 pub(crate) fn rows(
     logits: &mut [f32],
     targets: &[u32],
     out: &mut [Row],
     what: Logits,
+    temperature: f32,
     loss: impl Fn(usize, f32) -> (f64, f32) + Sync,
 ) {
     let vocab = logits.len() / targets.len().max(1);
+    let inverse = 1.0 / temperature;
     logits.par_chunks_mut(vocab.max(1)).zip(targets).zip(out).enumerate().for_each(
         |(index, ((row, target), out))| {
             let target = *target as usize;
+            // At temperature 1 nothing is multiplied, so that the bits are those of a loss without one.
+            if inverse.to_bits() != 1.0_f32.to_bits() {
+                scale(row, inverse);
+            }
             let logit = row[target];
             let (most, total, weighted) = exponentials(row);
             let logprob = logit - most - total.ln();
             let (value, derivative) = loss(index, logprob);
             *out = Row { loss: value, logprob, entropy: total.ln() - weighted / total };
             if what == Logits::Differentiate {
-                // d logprob / d logit = [target] - p
+                // d logprob / d logit = ([target] - p) / temperature
+                let derivative = derivative * inverse;
                 scale(row, -derivative / total);
                 row[target] += derivative;
             }
@@ -96,21 +104,24 @@ mod tests {
             1 => (0.0, 0.0),
             _ => (f64::from(logprob * logprob) * 0.1, 0.2 * logprob),
         };
-        let mut out = [Row::default(); 3];
-        let mut gradient = logits.clone();
-        rows(&mut gradient, &targets, &mut out, Logits::Differentiate, loss);
-        assert!(gradient[vocab..2 * vocab].iter().all(|g| *g == 0.0));
-        check(&logits, &gradient, |logits| {
+        for temperature in [1.0, 0.6, 2.0] {
             let mut out = [Row::default(); 3];
-            rows(&mut logits.to_vec(), &targets, &mut out, Logits::Discard, loss);
-            out.iter().map(|row| row.loss).sum()
-        });
-        for (row, (logits, target)) in out.iter().zip(logits.chunks(vocab).zip(targets)) {
-            let total: f64 = logits.iter().map(|x| f64::from(*x).exp()).sum();
-            let p: Vec<f64> = logits.iter().map(|x| f64::from(*x).exp() / total).collect();
-            assert!((f64::from(row.logprob) - p[target as usize].ln()).abs() < 1e-5);
-            let entropy: f64 = p.iter().map(|p| -p * p.ln()).sum();
-            assert!((f64::from(row.entropy) - entropy).abs() < 1e-5);
+            let mut gradient = logits.clone();
+            rows(&mut gradient, &targets, &mut out, Logits::Differentiate, temperature, loss);
+            assert!(gradient[vocab..2 * vocab].iter().all(|g| *g == 0.0));
+            check(&logits, &gradient, |logits| {
+                let mut out = [Row::default(); 3];
+                rows(&mut logits.to_vec(), &targets, &mut out, Logits::Discard, temperature, loss);
+                out.iter().map(|row| row.loss).sum()
+            });
+            for (row, (logits, target)) in out.iter().zip(logits.chunks(vocab).zip(targets)) {
+                let weight = |x: &f32| (f64::from(*x) / f64::from(temperature)).exp();
+                let total: f64 = logits.iter().map(weight).sum();
+                let p: Vec<f64> = logits.iter().map(|x| weight(x) / total).collect();
+                assert!((f64::from(row.logprob) - p[target as usize].ln()).abs() < 1e-5);
+                let entropy: f64 = p.iter().map(|p| -p * p.ln()).sum();
+                assert!((f64::from(row.entropy) - entropy).abs() < 1e-5);
+            }
         }
     }
 }

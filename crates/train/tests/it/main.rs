@@ -1,5 +1,9 @@
 //! Training as its users see it: traces and a model in, metrics, checkpoints and weights out.
 
+mod arenas;
+mod bandit;
+mod conformance;
+mod grpo;
 mod reading;
 mod sft;
 mod world;

@@ -21,6 +21,11 @@ pub(crate) fn trace(buoy: usize) -> String {
 impl World {
     /// With `traces.jsonl` and `model`.
     pub(crate) fn new(traces: usize) -> Result<Self> {
+        Self::with_context(traces, 256)
+    }
+
+    /// The same with a model that reads `context` tokens.
+    pub(crate) fn with_context(traces: usize, context: usize) -> Result<Self> {
         let world = Self { folder: tempfile::tempdir()? };
         let lines: Vec<String> = (0..traces).map(trace).collect();
         std::fs::write(world.path("traces.jsonl"), lines.join("\n") + "\n")?;
@@ -31,7 +36,7 @@ impl World {
             heads: 2,
             kv_heads: 1,
             ffn: 32,
-            context: 256,
+            context,
             seed: 5,
             template: TemplateKind::Compact,
         };

@@ -3,6 +3,7 @@
 //! The run folder holds `settings.json`, `metrics.jsonl`, `skipped.jsonl`, `checkpoints/` while it runs and `model/`
 //! once it is done: a plain Hugging Face folder.
 
+use super::{save_model, template};
 use crate::Context;
 use crate::checkpoint;
 use crate::failure::{ExitStatus, InputError};
@@ -10,7 +11,6 @@ use crate::interrupt::Interrupt;
 use crate::printer::Printer;
 use anyhow::Context as _;
 use astra_eval::{Bootstrap, Estimate, bootstrap_mean};
-use astra_model::{SaveOptions, TemplateChoice};
 use astra_store::{RecordWriter, RunFolder, RunSettings};
 use astra_train::{Ended, LoraSettings, Reading, Samples, Sft, SftSettings, StepMetrics, Watch};
 use clap::Args;
@@ -132,26 +132,10 @@ pub(crate) fn run(arguments: &SftArguments, context: &Context) -> anyhow::Result
         context.printer.warn("stopped; the same command continues where it ended");
         return Ok(ExitStatus::Interrupted);
     }
-    let options = SaveOptions { companions: Some(arguments.model.clone()), ..SaveOptions::default() };
-    // Under another name first: a folder of this name is a whole model that renders as it was trained.
-    let unfinished = folder.join("model.part");
-    sft.learner().merged().save(&unfinished, &options)?;
-    chat.record(&unfinished)?;
-    std::fs::rename(&unfinished, &model)
-        .with_context(|| format!("could not rename to `{}`", model.display()))?;
+    save_model(&sft.learner().merged(), &chat, &arguments.model, &model)?;
     sft.clear_checkpoints()?;
     summarise(&Sft::history(folder.path())?, &samples, &model, context)?;
     Ok(ExitStatus::Done)
-}
-
-fn template(name: &str) -> TemplateChoice {
-    match name {
-        "model" => TemplateChoice::Model,
-        "hermes" => TemplateChoice::Hermes,
-        "compact" => TemplateChoice::Compact,
-        // The argument admits these four words only.
-        _ => TemplateChoice::Auto,
-    }
 }
 
 /// Refuses numbers that an option cannot mean: with some of them weights would become no numbers.

@@ -1,0 +1,357 @@
+//! `astra train grpo`: reinforcement learning in arenas.
+//!
+//! The run folder holds `settings.json`, `metrics.jsonl`, `checkpoints/` while it runs and `model/` once it is done: a
+//! plain Hugging Face folder.
+
+use super::{save_model, template};
+use crate::Context;
+use crate::board::{self, parse_bands};
+use crate::failure::{ExitStatus, InputError};
+use crate::interrupt::Interrupt;
+use crate::players;
+use crate::printer::Printer;
+use crate::{checkpoint, engine, playing, source};
+use astra_arena::distractors::DistractorPool;
+use astra_arena::embed::LexicalEmbedder;
+use astra_arena::{Arena, EpisodeLimits};
+use astra_eval::{Bootstrap, Estimate, bootstrap_mean};
+use astra_model::{LearnOptions, LoraOptions, PolicySettings, Sampling, Weights};
+use astra_protocol::{ContentId, content_id};
+use astra_store::{RunFolder, RunSettings};
+use astra_train::grpo::{ArenaEnvironment, Grpo, GrpoMetrics, GrpoSettings, GrpoWatch, PlaySettings};
+use astra_train::{Ended, NativeBackend, NativeOptions};
+use clap::Args;
+use indicatif::ProgressBar;
+use serde_json::json;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Arguments of `train grpo`.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Example: astra train grpo arenas --model runs/sft/model --steps 50 --distractors 2,2,2 --out runs/grpo"
+)]
+pub(crate) struct GrpoArguments {
+    /// Arenas to learn in: a data set, a .jsonl file, or a folder of them
+    arenas: PathBuf,
+    /// Model to start from: a Hugging Face folder
+    #[arg(long, value_name = "DIR")]
+    model: PathBuf,
+    /// Run folder; a run that was stopped continues when the same command is given again
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// Steps: batches learned from
+    #[arg(long, value_name = "N")]
+    steps: u64,
+    /// Groups a batch, each of one arena
+    #[arg(long, value_name = "N", default_value_t = 8)]
+    groups: usize,
+    /// Rollouts a group
+    #[arg(long, value_name = "G", default_value_t = 8)]
+    group_size: usize,
+    /// Learning rate [default: 1e-5; 1e-4 with --lora]
+    #[arg(long, value_name = "LR")]
+    lr: Option<f64>,
+    /// Steps of linear warm-up
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    warmup: u64,
+    /// Decoupled weight decay, on matrices only
+    #[arg(long, value_name = "W", default_value_t = 0.0)]
+    weight_decay: f64,
+    /// Largest global norm of the gradient
+    #[arg(long, value_name = "NORM", default_value_t = 1.0)]
+    clip: f64,
+    /// Temperature at which turns are sampled
+    #[arg(long, value_name = "T", default_value_t = 1.0)]
+    temperature: f32,
+    /// Assistant turns of an episode
+    #[arg(long, value_name = "N")]
+    pub(crate) max_turns: Option<String>,
+    /// Longest turn, in tokens
+    #[arg(long, value_name = "N", default_value_t = 512)]
+    max_turn_tokens: usize,
+    /// Tokens that an episode writes at most [default: the model's context]
+    #[arg(long, value_name = "N")]
+    max_output_tokens: Option<u64>,
+    /// Irrelevant tools from other arenas, drawn anew for every group: how many of high, medium and low nearness
+    #[arg(long, value_name = "H,M,L")]
+    distractors: Option<String>,
+    /// Share of tool calls that fail by injection (the paper trains with 0.2)
+    #[arg(long, value_name = "P")]
+    pub(crate) failure_rate: Option<String>,
+    /// What is learned from: f1, recall, precision or f1_answer
+    #[arg(long, value_name = "NAME")]
+    pub(crate) reward: Option<String>,
+    /// Steps that a surplus group may wait for its batch; 0 is strictly on-policy
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    max_staleness: u64,
+    /// Roll out just the groups of a batch and learn from what they are, instead of until it is full
+    #[arg(long)]
+    no_filling: bool,
+    /// Train low-rank adapters of this rank and keep the weights frozen
+    #[arg(long, value_name = "RANK")]
+    lora: Option<usize>,
+    /// Scale of the adapters [default: twice the rank]
+    #[arg(long, value_name = "ALPHA", requires = "lora")]
+    lora_alpha: Option<f64>,
+    /// Recompute activations instead of keeping them: less memory, a third more time
+    #[arg(long)]
+    activation_checkpointing: bool,
+    /// Tokens that are learned from at once; less needs less memory and changes nothing else
+    #[arg(long, value_name = "N", default_value_t = 8192)]
+    tokens_at_once: usize,
+    /// Episodes at a time; changes nothing but speed and memory
+    #[arg(long, value_name = "N", default_value_t = 64)]
+    concurrency: usize,
+    /// Steps between checkpoints
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    checkpoint_every: u64,
+    /// Only the first N arenas
+    #[arg(long, value_name = "N")]
+    limit: Option<usize>,
+    /// Take arenas without gold calls too
+    #[arg(long)]
+    allow_unproven: bool,
+    /// Chat template: the model's own, or one of ours
+    #[arg(long, value_name = "NAME", default_value = "auto", value_parser = ["auto", "model", "hermes", "compact"])]
+    template: String,
+}
+
+/// Trains.
+pub(crate) fn run(arguments: &GrpoArguments, context: &Context) -> anyhow::Result<ExitStatus> {
+    let interrupt = Interrupt::install()?;
+    let settings = settings(arguments, context)?;
+    let play = play_settings(arguments, context)?;
+    let (chat, weights) = checkpoint::open(&arguments.model, template(&arguments.template))?;
+    let records = source::all(&arguments.arenas, arguments.limit, arguments.allow_unproven)?;
+    let ids: Vec<ContentId> = records.iter().map(|record| record.spec.id()).collect();
+    let folder = folder(arguments, (&settings, &play), &ids, &weights, context)?;
+    let model = folder.join("model");
+    if model.exists() {
+        context.printer.say("this run is complete; nothing is left to do");
+        summarise(&Grpo::history(folder.path())?, &model, context)?;
+        return Ok(ExitStatus::Done);
+    }
+    let engine = engine::start(context)?;
+    let arenas: Vec<Arc<Arena>> = board::load(&records, &engine, context)?;
+    let pool = play.distractors.map(|_| DistractorPool::new(&arenas, Arc::new(LexicalEmbedder)));
+    let chat = Arc::new(chat);
+    let environment = ArenaEnvironment {
+        runtime: engine.runtime.clone(),
+        arenas: &arenas,
+        pool: pool.as_ref(),
+        chat: Arc::clone(&chat),
+        policy: PolicySettings {
+            sampling: Sampling::at(arguments.temperature),
+            max_turn_tokens: arguments.max_turn_tokens,
+        },
+        play,
+    };
+    let mut backend = backend(arguments, weights, context)?;
+    let mut screen = Screen::new(context.printer, &settings);
+    let mut grpo = Grpo::open(&settings, &environment, &mut backend, folder.path())?;
+    let ended = grpo.run(interrupt.flag(), &mut screen);
+    screen.bar.finish_and_clear();
+    if ended? == Ended::Stopped {
+        context.printer.warn("stopped; the same command continues where it ended");
+        return Ok(ExitStatus::Interrupted);
+    }
+    drop(grpo);
+    save_model(&backend.learner().merged(), &chat, &arguments.model, &model)?;
+    Grpo::clear_checkpoints(folder.path())?;
+    summarise(&Grpo::history(folder.path())?, &model, context)?;
+    Ok(ExitStatus::Done)
+}
+
+fn settings(arguments: &GrpoArguments, context: &Context) -> Result<GrpoSettings, InputError> {
+    if arguments.steps == 0 {
+        return Err(InputError::new("a run has at least one step"));
+    }
+    let at_least_one = [
+        ("--max-turn-tokens", arguments.max_turn_tokens),
+        ("--tokens-at-once", arguments.tokens_at_once),
+        ("--concurrency", arguments.concurrency),
+        ("--lora", arguments.lora.unwrap_or(1)),
+    ];
+    if let Some((name, _)) = at_least_one.iter().find(|(_, value)| *value == 0) {
+        return Err(InputError::new(format!("`{name} 0`: at least 1 is needed")));
+    }
+    Ok(GrpoSettings {
+        steps: arguments.steps,
+        groups: arguments.groups,
+        group_size: arguments.group_size,
+        filling: !arguments.no_filling,
+        max_staleness: arguments.max_staleness,
+        lr: arguments.lr.unwrap_or(if arguments.lora.is_some() { 1e-4 } else { 1e-5 }),
+        warmup: arguments.warmup,
+        weight_decay: arguments.weight_decay,
+        clip: arguments.clip,
+        temperature: arguments.temperature,
+        concurrency: arguments.concurrency,
+        seed: context.settings.seed,
+        checkpoint_every: arguments.checkpoint_every,
+        ..GrpoSettings::default()
+    })
+}
+
+fn play_settings(arguments: &GrpoArguments, context: &Context) -> anyhow::Result<PlaySettings> {
+    let episode = &context.settings.episode;
+    Ok(PlaySettings {
+        max_turns: episode.max_turns,
+        max_output_tokens: arguments.max_output_tokens,
+        failure_rate: episode.failure_rate,
+        limits: EpisodeLimits { max_calls: episode.max_calls, ..EpisodeLimits::default() },
+        reward: playing::variant(&context.settings),
+        distractors: arguments.distractors.as_deref().map(parse_bands).transpose()?,
+    })
+}
+
+fn backend(arguments: &GrpoArguments, weights: Weights, context: &Context) -> anyhow::Result<NativeBackend> {
+    let threads = context.settings.threads.get();
+    let lora = arguments.lora.map(|rank| LoraOptions {
+        rank,
+        alpha: arguments.lora_alpha.unwrap_or(2.0 * rank as f64),
+        seed: context.settings.seed,
+        ..LoraOptions::default()
+    });
+    let engine = players::engine_options(&weights, arguments.concurrency, threads);
+    let learn = LearnOptions { threads, checkpointing: arguments.activation_checkpointing, lora };
+    let options = NativeOptions { learn, engine, tokens_at_once: arguments.tokens_at_once };
+    Ok(NativeBackend::new(weights, options)?)
+}
+
+/// The run folder, which refuses to continue a run of other settings, arenas or weights.
+fn folder(
+    arguments: &GrpoArguments,
+    (settings, play): (&GrpoSettings, &PlaySettings),
+    arenas: &[ContentId],
+    weights: &Weights,
+    context: &Context,
+) -> anyhow::Result<RunFolder> {
+    let settings = json!({
+        "grpo": settings,
+        "play": play,
+        "max_turn_tokens": arguments.max_turn_tokens,
+        "tokens_at_once": arguments.tokens_at_once,
+        "lora": arguments.lora,
+        "lora_alpha": arguments.lora_alpha,
+        "activation_checkpointing": arguments.activation_checkpointing,
+        "model": weights.id(),
+        "arenas": content_id(&json!(arenas)),
+        "template": arguments.template,
+        // The order of additions depends on them, and with it the last bits of the weights.
+        "threads": context.settings.threads,
+    });
+    let run = RunSettings {
+        command: "train grpo".to_owned(),
+        settings,
+        seed: context.settings.seed,
+        revision: crate::embedded::revision(),
+    };
+    Ok(RunFolder::at(&arguments.out, &run)?)
+}
+
+/// The progress line; where nobody watches a terminal, a line now and then.
+struct Screen {
+    printer: Printer,
+    bar: ProgressBar,
+    every: u64,
+    groups: usize,
+    line: String,
+}
+
+impl Screen {
+    fn new(printer: Printer, settings: &GrpoSettings) -> Self {
+        let bar = printer.progress(usize::try_from(settings.steps).unwrap_or(usize::MAX), "training");
+        let every = (settings.steps / 20).max(1);
+        Self { printer, bar, every, groups: settings.groups, line: String::new() }
+    }
+}
+
+impl GrpoWatch for Screen {
+    fn began(&mut self, done: u64, steps: u64) {
+        if done > 0 {
+            self.printer.say(format!("continuing after step {done} of {steps}"));
+        }
+        self.bar.set_position(done);
+        self.bar.reset_eta();
+    }
+
+    fn rolled_out(&mut self, groups: usize, valid: usize) {
+        let line = format!("{valid} of {} groups after {groups}  {}", self.groups, self.line);
+        self.bar.set_message(line);
+    }
+
+    fn stepped(&mut self, metrics: &GrpoMetrics) {
+        let shown = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), |value| format!("{value:.3}"));
+        let rollouts = &metrics.rollouts;
+        self.line = format!(
+            "reward {}  recall {}  precision {}  calls {}  valid {:.2}  entropy {}  {:.1} episodes/s",
+            shown(rollouts.reward),
+            shown(rollouts.recall),
+            shown(rollouts.precision),
+            shown(rollouts.calls),
+            metrics.valid_ratio,
+            shown(metrics.update.map(|update| update.entropy)),
+            metrics.time.episodes_per_second,
+        );
+        if metrics.batch_groups < self.groups {
+            let groups = metrics.batch_groups;
+            self.printer.detail(format!("step {}: {groups} of {} groups", metrics.step, self.groups));
+        }
+        self.bar.set_position(metrics.step);
+        self.bar.set_message(self.line.clone());
+        if self.bar.is_hidden() && metrics.step.is_multiple_of(self.every) {
+            self.printer.say(format!("step {}  {}", metrics.step, self.line));
+        }
+    }
+}
+
+/// The rewards of the first and the last tenth of the steps, with intervals, and where the time went.
+fn summarise(history: &[GrpoMetrics], model: &Path, context: &Context) -> anyhow::Result<()> {
+    let tenth = history.len().div_ceil(10);
+    let interval = |steps: &[GrpoMetrics]| -> anyhow::Result<Option<Estimate>> {
+        let rewards: Vec<f64> = steps.iter().filter_map(|step| step.rollouts.reward).collect();
+        Ok(bootstrap_mean(&rewards, Bootstrap::default())?)
+    };
+    let first = interval(&history[..tenth])?;
+    let last = interval(&history[history.len() - tenth..])?;
+    let seconds: f64 = history.iter().map(|step| step.time.seconds).sum();
+    let share = |of: fn(&GrpoMetrics) -> f64| {
+        history.iter().map(|step| of(step) * step.time.seconds).sum::<f64>() / seconds.max(1e-9)
+    };
+    let (generation, tools, learning) = (
+        share(|step| step.time.generation_share),
+        share(|step| step.time.tools_share),
+        share(|step| step.time.learning_share),
+    );
+    let (episodes, tokens) =
+        (share(|step| step.time.episodes_per_second), share(|step| step.time.tokens_per_second));
+    let masked: usize = history.iter().map(|step| step.rollouts.masked).sum();
+    let dropped: usize = history.iter().map(|step| step.dropped).sum();
+    let printer = context.printer;
+    if printer.json {
+        return printer.json(&json!({
+            "steps": history.len(), "first_reward": first, "last_reward": last, "masked": masked,
+            "dropped_groups": dropped, "seconds": seconds, "generation_share": generation,
+            "tools_share": tools, "learning_share": learning, "episodes_per_second": episodes,
+            "tokens_per_second": tokens, "model": model,
+        }));
+    }
+    let shown = |estimate: Option<Estimate>| match estimate {
+        Some(Estimate { mean, low, high, .. }) => format!("{mean:.3} [{low:.3}, {high:.3}]"),
+        None => "–".to_owned(),
+    };
+    printer.say(format!(
+        "reward {} in the first tenth of the steps, {} in the last; {masked} rollouts masked",
+        shown(first),
+        shown(last),
+    ));
+    printer.say(format!(
+        "time: {:.1} % generation, {:.1} % tools, {:.1} % learning; {episodes:.1} episodes/s, {tokens:.0} tokens/s",
+        100.0 * generation,
+        100.0 * tools,
+        100.0 * learning,
+    ));
+    printer.data(format!("model: {}", model.display()))
+}
