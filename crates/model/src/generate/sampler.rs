@@ -35,7 +35,7 @@ impl Sampling {
     }
 
     /// Refuses what cannot be meant.
-    pub(crate) fn check(&self) -> Result<(), ModelError> {
+    pub fn check(&self) -> Result<(), ModelError> {
         let wrong = |field, value: f32, expected| Err(ModelError::Sampling { field, value, expected });
         if !(self.temperature >= 0.0 && self.temperature.is_finite()) {
             return wrong("temperature", self.temperature, "0 or more");
