@@ -7,9 +7,7 @@ use crate::failure::InputError;
 use crate::settings::nearest;
 use astra_arena::{Arena, Runtime};
 use astra_eval::{BuiltinPolicy, PlayError, Player};
-use astra_model::{
-    Engine as GenerationEngine, EngineOptions, Generator, ModelPolicy, PolicySettings, TemplateChoice,
-};
+use astra_model::{ModelPolicy, PolicySettings, TemplateChoice};
 use astra_protocol::Policy;
 use clap::Args;
 use serde_json::{Value as Json, json};
@@ -19,9 +17,6 @@ use std::sync::Arc;
 
 /// Episodes that a model plays at a time; its generator answers them together.
 const TOGETHER: NonZeroUsize = NonZeroUsize::new(32).unwrap();
-
-/// Tokens that the generator's cache holds for each of them; episodes that need more wait for others to end.
-const CACHED_TOKENS: usize = 2048;
 
 /// Arguments that say how a model samples.
 #[derive(Args, Clone, Copy, Debug)]
@@ -59,13 +54,7 @@ impl Checkpoint {
             "weights": weights.id(), "template": format!("{:?}", chat.template_kind()), "temperature": temperature,
             "top_p": sampling.top_p, "max_turn_tokens": sampling.max_turn_tokens,
         });
-        let options = EngineOptions {
-            threads,
-            max_batch: TOGETHER.get(),
-            max_tokens_in_cache: TOGETHER.get() * CACHED_TOKENS.max(weights.config().max_positions.min(8192)),
-            ..EngineOptions::default()
-        };
-        let generator = Generator::new(GenerationEngine::new(&weights, options)?, 0)?;
+        let generator = checkpoint::generator(&weights, threads, TOGETHER)?;
         let name = folder.display().to_string();
         let policy = ModelPolicy::new(name.clone(), Arc::new(generator), Arc::new(chat), settings);
         Ok(Self { name, identity, policy })

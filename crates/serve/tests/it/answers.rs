@@ -6,7 +6,7 @@ use serde_json::{Value as Json, json};
 /// A choice's deltas put together: content, calls and the reason of its end.
 fn put_together(chunks: &[Json], index: usize) -> (String, Vec<Json>, Json) {
     let (mut content, mut calls, mut ended) = (String::new(), Vec::new(), Json::Null);
-    for choice in chunks.iter().flat_map(|chunk| chunk["choices"].as_array().unwrap()) {
+    for choice in chunks.iter().filter_map(|chunk| chunk["choices"].as_array()).flatten() {
         if choice["index"] != index {
             continue;
         }
@@ -152,7 +152,7 @@ fn logprobs_are_those_of_the_tokens_of_the_message() {
     assert_eq!(String::from_utf8(bytes).unwrap(), TOLD);
     assert!(entries.iter().all(|entry| (-0.1..=0.0).contains(&entry["logprob"].as_f64().unwrap())));
     let chunks = world.stream(&fields).unwrap();
-    let streamed = chunks.iter().flat_map(|chunk| chunk["choices"][0]["logprobs"]["content"].as_array());
+    let streamed = chunks.iter().filter_map(|chunk| chunk["choices"][0]["logprobs"]["content"].as_array());
     assert_eq!(streamed.flatten().cloned().collect::<Vec<_>>(), entries);
 }
 

@@ -2,5 +2,6 @@
 
 mod answers;
 mod bounds;
+mod client;
 mod refusals;
 mod world;
