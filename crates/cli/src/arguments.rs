@@ -74,7 +74,7 @@ pub(crate) enum Command {
     /// Measure policies, with intervals, and compare them
     #[command(subcommand)]
     Eval(EvalCommand),
-    /// Fetch a model or make a small one
+    /// Fetch a model or make a small one, serve it, talk to it
     #[command(subcommand)]
     Model(ModelCommand),
     /// Render a run's report.html again from its summary.json
@@ -146,6 +146,10 @@ pub(crate) enum ModelCommand {
     Get(model::get::GetArguments),
     /// Make a small model of your own, its tokenizer trained on your text
     Init(model::init::InitArguments),
+    /// Serve a model to programs that speak the OpenAI chat protocol
+    Serve(model::serve::ServeArguments),
+    /// Talk to a model in the terminal
+    Chat(model::chat::ChatArguments),
 }
 
 impl GlobalArguments {

@@ -9,6 +9,7 @@ use astra_arena::published::PublishedError;
 use astra_eval::PlayError;
 use astra_model::ModelError;
 use astra_sandbox::SandboxError;
+use astra_serve::ServeError;
 use astra_store::StoreError;
 use astra_train::TrainError;
 
@@ -220,6 +221,7 @@ fn known(error: &anyhow::Error) -> Option<&dyn Hint> {
             .or_else(|| cause.downcast_ref::<ModelError>().map(|known| known as &dyn Hint))
             .or_else(|| cause.downcast_ref::<astra_environments::Error>().map(|known| known as &dyn Hint))
             .or_else(|| cause.downcast_ref::<TrainError>().map(|known| known as &dyn Hint))
+            .or_else(|| cause.downcast_ref::<ServeError>().map(|known| known as &dyn Hint))
     })
 }
 
@@ -282,6 +284,18 @@ impl Hint for TrainError {
             | Self::Diverged { .. }
             | Self::NotFinite { .. }
             | Self::Checkpoint { .. } => ExitStatus::InputFailed,
+        }
+    }
+}
+
+impl Hint for ServeError {
+    fn hints(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn status(&self) -> ExitStatus {
+        match self {
+            Self::Socket { .. } | Self::Thread { .. } | Self::Ended { .. } => ExitStatus::WeFailed,
         }
     }
 }

@@ -7,10 +7,7 @@ use crate::failure::InputError;
 use crate::settings::nearest;
 use astra_arena::{Arena, Runtime};
 use astra_eval::{BuiltinPolicy, PlayError, Player, TurnCounts};
-use astra_model::{
-    Engine as GenerationEngine, EngineOptions, Generator, ModelError, ModelPolicy, PolicySettings,
-    TemplateChoice, Weights,
-};
+use astra_model::{ModelError, ModelPolicy, PolicySettings, TemplateChoice};
 use astra_protocol::Policy;
 use clap::Args;
 use serde_json::{Value as Json, json};
@@ -20,13 +17,6 @@ use std::sync::Arc;
 
 /// Episodes that a model plays at a time; its generator answers them together.
 const TOGETHER: NonZeroUsize = NonZeroUsize::new(32).unwrap();
-
-/// Memory at most for the keys and values of all of them: 4 GiB, of which a small model takes little. Episodes that
-/// find no room give theirs up in turn and are computed again, which costs time and changes no token.
-const CACHE_BYTES: usize = 4 << 30;
-
-/// Tokens an episode that are worth holding; hardly one is longer.
-const CACHED_TOKENS: usize = 8192;
 
 /// Arguments that say how a model samples.
 #[derive(Args, Clone, Copy, Debug)]
@@ -46,19 +36,6 @@ pub(crate) struct Sampling {
     /// Longest turn of a model, in tokens
     #[arg(long, value_name = "N", default_value_t = 512)]
     max_turn_tokens: usize,
-}
-
-/// An engine for so many episodes at a time, within [`CACHE_BYTES`].
-pub(crate) fn engine_options(weights: &Weights, together: usize, threads: usize) -> EngineOptions {
-    let config = weights.config();
-    let wanted = together * config.max_positions.min(CACHED_TOKENS);
-    let affordable = CACHE_BYTES / GenerationEngine::bytes_per_token(config);
-    EngineOptions {
-        threads,
-        max_batch: together,
-        max_tokens_in_cache: wanted.min(affordable),
-        ..EngineOptions::default()
-    }
 }
 
 /// A model at its checkpoint.
@@ -86,8 +63,7 @@ impl Checkpoint {
             "weights": weights.id(), "template": format!("{:?}", chat.template_kind()), "temperature": temperature,
             "top_p": top_p, "top_k": top_k, "min_p": min_p, "max_turn_tokens": settings.max_turn_tokens,
         });
-        let options = engine_options(&weights, TOGETHER.get(), threads);
-        let generator = Generator::new(GenerationEngine::new(&weights, options)?, 0)?;
+        let generator = checkpoint::generator(&weights, threads, TOGETHER)?;
         let name = folder.display().to_string();
         let policy = ModelPolicy::new(name.clone(), Arc::new(generator), Arc::new(chat), settings);
         Ok(Self { name, identity, policy })
@@ -162,27 +138,4 @@ pub(crate) fn parse(
 
 fn names() -> String {
     BuiltinPolicy::ALL.map(BuiltinPolicy::as_str).join(", ")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use astra_model::Config;
-
-    #[test]
-    fn the_cache_is_bounded_in_bytes_whatever_the_model() {
-        let options = |layers: usize, positions: usize| {
-            let text = format!(
-                r#"{{"model_type":"llama","vocab_size":8,"hidden_size":64,"intermediate_size":8,"head_dim":64,
-                "num_hidden_layers":{layers},"num_attention_heads":16,"max_position_embeddings":{positions}}}"#
-            );
-            let weights = Weights::zeros(Config::from_json(&text).unwrap());
-            let bytes = GenerationEngine::bytes_per_token(weights.config());
-            let tokens = engine_options(&weights, 32, 2).max_tokens_in_cache;
-            (tokens, bytes * tokens)
-        };
-        assert_eq!(options(1, 512).0, 32 * 512, "as much as it can use");
-        let (tokens, bytes) = options(20, 8192);
-        assert!(tokens < 32 * 8192 && bytes <= CACHE_BYTES && bytes > CACHE_BYTES / 2, "{tokens} {bytes}");
-    }
 }

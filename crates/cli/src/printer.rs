@@ -39,15 +39,13 @@ impl Printer {
         reason = "data, too, goes through the printer, so that there is one place to look"
     )]
     pub(crate) fn data(self, text: impl AsRef<str>) -> anyhow::Result<()> {
-        let mut stdout = anstream::stdout().lock();
-        let text = text.as_ref().trim_end_matches('\n');
-        writeln!(stdout, "{text}").and_then(|()| stdout.flush()).map_err(|error| {
-            if error.kind() == ErrorKind::BrokenPipe {
-                anyhow::Error::new(OutputClosed)
-            } else {
-                anyhow::Error::new(error).context("could not write to stdout")
-            }
-        })
+        to_stdout(&format!("{}\n", text.as_ref().trim_end_matches('\n')))
+    }
+
+    /// A piece of data that goes on.
+    #[expect(clippy::unused_self, reason = "all words go through the printer")]
+    pub(crate) fn piece(self, text: impl AsRef<str>) -> anyhow::Result<()> {
+        to_stdout(text.as_ref())
     }
 
     /// One JSON object a line.
@@ -94,6 +92,20 @@ impl Printer {
         self.say(format!("{} {}", "hint:".cyan().bold(), text.as_ref()));
     }
 
+    /// What is asked for, on the line where the answer is typed.
+    pub(crate) fn prompt(self, text: &str) {
+        if self.verbosity >= Verbosity::Normal {
+            let _ = write!(anstream::stderr().lock(), "{text}");
+        }
+    }
+
+    /// A piece of talk that goes on, apart from the data.
+    pub(crate) fn aside(self, text: &str) {
+        if self.verbosity >= Verbosity::Normal && !text.is_empty() {
+            let _ = write!(anstream::stderr().lock(), "{}", text.dimmed());
+        }
+    }
+
     /// A progress line; hidden where nobody watches.
     pub(crate) fn progress(self, total: usize, what: impl Into<Cow<'static, str>>) -> ProgressBar {
         let bar = ProgressBar::with_draw_target(Some(total as u64), ProgressDrawTarget::hidden());
@@ -107,6 +119,17 @@ impl Printer {
         }
         bar.with_prefix(what)
     }
+}
+
+fn to_stdout(text: &str) -> anyhow::Result<()> {
+    let mut stdout = anstream::stdout().lock();
+    write!(stdout, "{text}").and_then(|()| stdout.flush()).map_err(|error| {
+        if error.kind() == ErrorKind::BrokenPipe {
+            anyhow::Error::new(OutputClosed)
+        } else {
+            anyhow::Error::new(error).context("could not write to stdout")
+        }
+    })
 }
 
 /// A broken stderr leaves nobody to tell.

@@ -36,8 +36,8 @@ pub use optim::{AdamW, Schedule, StepStats};
 pub use policy::{ModelPlayer, ModelPolicy, PolicySettings, TurnCounts};
 pub use source::{Endpoints, Fetched, Wanted, Watcher, get};
 pub use tokens::{
-    AssistantTurn, Chat, Conversation, Example, MALFORMED_CALL, Piece, Reasoning, TemplateChoice,
-    TemplateKind, Tokenizer, template_config,
+    AssistantTurn, Calls, Chat, Conversation, Example, LiveTurn, MALFORMED_CALL, Piece, Reasoning,
+    TemplateChoice, TemplateKind, Tokenizer, TurnDelta, template_config,
 };
 pub use weights::{
     LayerRanges, Layout, SaveOptions, StoredAs, Tensor, Weights, convert_gguf, read_tensors, write_tensors,

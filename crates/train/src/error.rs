@@ -121,10 +121,7 @@ impl TrainError {
     pub fn hints(&self) -> Vec<String> {
         match self {
             Self::Model(error) => error.hints(),
-            Self::Io { .. }
-            | Self::Parquet { .. }
-            | Self::Datum { .. }
-            | Self::Setting { .. } => Vec::new(),
+            Self::Io { .. } | Self::Parquet { .. } | Self::Datum { .. } | Self::Setting { .. } => Vec::new(),
             Self::Barren { masked, .. } => {
                 let mut hints = vec![
                     "a model that never or always succeeds has nothing to compare: fine-tune it first, take other \

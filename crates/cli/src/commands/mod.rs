@@ -24,6 +24,8 @@ pub(crate) fn run(command: Command, context: &Context) -> anyhow::Result<ExitSta
         Command::Eval(EvalCommand::Compare(arguments)) => eval::compare::run(&arguments, context),
         Command::Model(ModelCommand::Get(arguments)) => model::get::run(&arguments, context),
         Command::Model(ModelCommand::Init(arguments)) => model::init::run(&arguments, context),
+        Command::Model(ModelCommand::Serve(arguments)) => model::serve::run(&arguments, context),
+        Command::Model(ModelCommand::Chat(arguments)) => model::chat::run(&arguments, context),
         Command::Report(arguments) => report::run(&arguments, context),
         Command::Quickstart(arguments) => quickstart::run(&arguments, context),
         Command::Doctor(arguments) => doctor::run(&arguments, context),

@@ -9,6 +9,7 @@ mod frame;
 mod garbage;
 mod play;
 mod published;
+mod serving;
 mod traces;
 mod training;
 mod world;

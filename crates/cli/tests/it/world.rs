@@ -84,7 +84,7 @@ impl World {
         Said::of(child.wait_with_output()?)
     }
 
-    fn command(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Command {
+    pub(crate) fn command(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_astra"));
         command.args(arguments).current_dir(self.folder.path());
         for (name, _) in std::env::vars_os() {

@@ -6,7 +6,7 @@
 use super::engine::Engine;
 use super::reply::{Pending, Reply, reply};
 use super::sampler::Sampling;
-use super::turns::{EngineLoad, Event, Finish, Limits, SequenceId};
+use super::turns::{EngineLoad, Event, Finish, Limits, Sampled, SequenceId};
 use crate::{ModelError, Weights};
 use astra_protocol::BoxFuture;
 use std::collections::HashMap;
@@ -86,13 +86,36 @@ pub struct PendingTurn {
     commands: Sender<Command>,
 }
 
+/// Who is told of each token; dropped when the turn has ended, for whatever reason.
+type Watch = Option<Box<dyn FnMut(Sampled) + Send>>;
+
 enum Command {
-    Open { id: SequenceId, seed: u64 },
-    Turn { id: SequenceId, suffix: Vec<u32>, limits: Limits, sampling: Sampling, reply: Reply<Turn> },
-    Cancel { id: SequenceId },
-    Close { id: SequenceId },
-    SetWeights { weights: Arc<Weights>, version: u64, reply: Reply<()> },
-    Load { reply: Reply<EngineLoad> },
+    Open {
+        id: SequenceId,
+        seed: u64,
+    },
+    Turn {
+        id: SequenceId,
+        suffix: Vec<u32>,
+        limits: Limits,
+        sampling: Sampling,
+        watch: Watch,
+        reply: Reply<Turn>,
+    },
+    Cancel {
+        id: SequenceId,
+    },
+    Close {
+        id: SequenceId,
+    },
+    SetWeights {
+        weights: Arc<Weights>,
+        version: u64,
+        reply: Reply<()>,
+    },
+    Load {
+        reply: Reply<EngineLoad>,
+    },
     End,
 }
 
@@ -149,9 +172,25 @@ impl Drop for Generator {
 impl OpenSequence {
     /// Appends ids and writes a turn after them.
     pub fn turn(&self, suffix: Vec<u32>, limits: Limits, sampling: Sampling) -> PendingTurn {
+        self.start(suffix, limits, sampling, None)
+    }
+
+    /// The same, telling of each token as it is written. `watch` runs on the generator's thread, where all sequences
+    /// wait for it; it is dropped when the turn has ended, before the answer is there.
+    pub fn turn_watched(
+        &self,
+        suffix: Vec<u32>,
+        limits: Limits,
+        sampling: Sampling,
+        watch: impl FnMut(Sampled) + Send + 'static,
+    ) -> PendingTurn {
+        self.start(suffix, limits, sampling, Some(Box::new(watch)))
+    }
+
+    fn start(&self, suffix: Vec<u32>, limits: Limits, sampling: Sampling, watch: Watch) -> PendingTurn {
         let (reply, pending) = reply();
         // A command that cannot be sent drops its reply, which answers that the generator has ended.
-        let _ = self.commands.send(Command::Turn { id: self.id, suffix, limits, sampling, reply });
+        let _ = self.commands.send(Command::Turn { id: self.id, suffix, limits, sampling, watch, reply });
         PendingTurn { pending, id: self.id, commands: self.commands.clone() }
     }
 }
@@ -189,7 +228,14 @@ impl Drop for PendingTurn {
 struct Server {
     engine: Engine,
     version: u64,
-    turns: HashMap<SequenceId, (Turn, Reply<Turn>)>,
+    turns: HashMap<SequenceId, Writing>,
+}
+
+/// A turn under way.
+struct Writing {
+    turn: Turn,
+    watch: Watch,
+    reply: Reply<Turn>,
 }
 
 impl Server {
@@ -216,10 +262,11 @@ impl Server {
     fn obey(&mut self, command: Command) {
         match command {
             Command::Open { id, seed } => self.engine.open_as(id, seed),
-            Command::Turn { id, suffix, limits, sampling, reply } => {
+            Command::Turn { id, suffix, limits, sampling, watch, reply } => {
                 let began =
                     self.engine.extend(id, &suffix).and_then(|()| self.engine.generate(id, limits, sampling));
                 if let Err(error) = began {
+                    drop(watch);
                     reply.send(Err(error));
                 } else {
                     let turn = Turn {
@@ -228,7 +275,7 @@ impl Server {
                         finish: Finish::Length,
                         policy_version: self.version,
                     };
-                    self.turns.insert(id, (turn, reply));
+                    self.turns.insert(id, Writing { turn, watch, reply });
                 }
             }
             Command::Cancel { id } => {
@@ -254,20 +301,24 @@ impl Server {
 
     fn record(&mut self, event: Event) {
         if event.is_broken {
-            if let Some((_, reply)) = self.turns.remove(&event.id) {
-                reply.send(Err(ModelError::BrokenLogits));
+            if let Some(writing) = self.turns.remove(&event.id) {
+                writing.reply.send(Err(ModelError::BrokenLogits));
             }
             return;
         }
-        let Some((turn, _)) = self.turns.get_mut(&event.id) else { return };
+        let Some(writing) = self.turns.get_mut(&event.id) else { return };
         if let Some(sampled) = event.sampled {
-            turn.tokens.push(sampled.token);
-            turn.logprobs.push(sampled.logprob);
+            writing.turn.tokens.push(sampled.token);
+            writing.turn.logprobs.push(sampled.logprob);
+            if let Some(watch) = &mut writing.watch {
+                watch(sampled);
+            }
         }
         if let Some(finish) = event.finished
-            && let Some((mut turn, reply)) = self.turns.remove(&event.id)
+            && let Some(Writing { mut turn, watch, reply }) = self.turns.remove(&event.id)
         {
             turn.finish = finish;
+            drop(watch);
             reply.send(Ok(turn));
         }
     }

@@ -6,7 +6,7 @@
 use super::compact::Compact;
 use super::example::Example;
 use super::jinja::{Guard, Jinja};
-use super::parse::{AssistantTurn, Grammar, Parser};
+use super::parse::{AssistantTurn, Calls, Grammar, Parser};
 use super::probe::{self, Probed};
 use super::source::{self, Source};
 use super::tokenizer::{Piece, Tokenizer};
@@ -197,11 +197,21 @@ impl Chat {
 
     /// Reads what the assistant wrote; a stop token at the end is taken off.
     pub fn parse(&self, ids: &[u32]) -> AssistantTurn {
+        self.parse_with(ids, Calls::Read)
+    }
+
+    /// The same, with calls read or left as text.
+    pub fn parse_with(&self, ids: &[u32], calls: Calls) -> AssistantTurn {
         let ids = match ids {
             [written @ .., last] if self.stop_ids.contains(last) => written,
             all => all,
         };
-        self.parser.ids(&self.tokenizer, ids)
+        self.parser.ids(&self.tokenizer, ids, calls)
+    }
+
+    /// See [`Parser::settled`].
+    pub(super) fn settled<'a>(&self, text: &'a str) -> &'a str {
+        self.parser.settled(text)
     }
 
     /// Reads text in which control tokens are spelled out, without the one that ends the turn.

@@ -8,6 +8,7 @@ mod chat;
 mod compact;
 mod example;
 mod jinja;
+mod live;
 mod openai;
 mod parse;
 mod probe;
@@ -17,7 +18,8 @@ mod tokenizer;
 
 pub use chat::{Chat, Reasoning, TemplateChoice, TemplateKind};
 pub use example::Example;
+pub use live::{LiveTurn, TurnDelta};
 pub use openai::Conversation;
-pub use parse::{AssistantTurn, MALFORMED_CALL};
+pub use parse::{AssistantTurn, Calls, MALFORMED_CALL};
 pub use source::template_config;
 pub use tokenizer::{Piece, Tokenizer};

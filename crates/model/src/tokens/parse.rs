@@ -34,6 +34,15 @@ impl From<AssistantTurn> for Message {
     }
 }
 
+/// What becomes of calls in what the assistant wrote.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Calls {
+    /// They are read.
+    Read,
+    /// They stay text, markers and all: nobody offered tools.
+    AsText,
+}
+
 /// How calls are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Grammar {
@@ -85,20 +94,39 @@ impl Parser {
     }
 
     /// Reads sampled ids, without the token that ended the turn.
-    pub(crate) fn ids(&self, tokenizer: &Tokenizer, ids: &[u32]) -> AssistantTurn {
-        self.written(&Written::new(tokenizer, ids))
+    pub(crate) fn ids(&self, tokenizer: &Tokenizer, ids: &[u32], calls: Calls) -> AssistantTurn {
+        self.written(&Written::new(tokenizer, ids), calls)
     }
 
     /// Reads text in which control tokens are spelled out.
     pub(crate) fn text(&self, text: &str) -> AssistantTurn {
-        self.written(&Written { text: text.to_owned(), controls: None, broken: Vec::new() })
+        self.written(&Written { text: text.to_owned(), controls: None, broken: Vec::new() }, Calls::Read)
     }
 
-    fn written(&self, written: &Written) -> AssistantTurn {
+    /// How much of a text that is still being written stays as it is, whatever follows: its end may be the beginning
+    /// of a character, of a marker, or the line break that frames one.
+    pub(crate) fn settled<'a>(&self, text: &'a str) -> &'a str {
+        if text.trim().is_empty() {
+            return "";
+        }
+        let text = text.strip_suffix(char::REPLACEMENT_CHARACTER).unwrap_or(text);
+        let markers = [self.think, self.think_end, self.call, self.call_end];
+        let opened = text.rfind('<').filter(|at| {
+            markers
+                .iter()
+                .any(|marker| marker.text.starts_with(&text[*at..]) && marker.text.len() > text.len() - at)
+        });
+        let text = &text[..opened.unwrap_or(text.len())];
+        text.strip_suffix('\n').unwrap_or(text)
+    }
+
+    fn written(&self, written: &Written, calls: Calls) -> AssistantTurn {
         let mut turn = AssistantTurn::default();
         let mut at = self.reasoning(written, &mut turn);
         let mut texts = Vec::new();
-        while let Some(start) = written.find(self.call, at) {
+        while calls == Calls::Read
+            && let Some(start) = written.find(self.call, at)
+        {
             texts.push(&written.text[at..start]);
             at = self.call(written, start, &mut turn);
         }

@@ -6,7 +6,7 @@ const LAYERS: &[&[&str]] = &[
     &["astra-protocol", "astra-sandbox"],
     &["astra-store"],
     &["astra-agent", "astra-arena", "astra-model"],
-    &["astra-eval"],
+    &["astra-eval", "astra-serve"],
     &["astra-trajectories", "astra-environments", "astra-train", "astra-web"],
     &["astra-cli"],
 ];

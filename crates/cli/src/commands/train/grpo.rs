@@ -214,7 +214,7 @@ fn backend(arguments: &GrpoArguments, weights: Weights, context: &Context) -> an
         seed: context.settings.seed,
         ..LoraOptions::default()
     });
-    let engine = players::engine_options(&weights, arguments.concurrency, threads);
+    let engine = checkpoint::engine_options(&weights, arguments.concurrency, threads);
     let learn = LearnOptions { threads, checkpointing: arguments.activation_checkpointing, lora };
     let options = NativeOptions { learn, engine, tokens_at_once: arguments.tokens_at_once };
     Ok(NativeBackend::new(weights, options)?)

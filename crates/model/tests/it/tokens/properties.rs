@@ -2,21 +2,45 @@
 
 use super::world::{self, CHATML, CONTROLS};
 use anyhow::Result;
-use astra_model::{Chat, Reasoning, TemplateChoice, TemplateKind};
+use astra_model::{Calls, Chat, LiveTurn, Reasoning, TemplateChoice, TemplateKind, TurnDelta};
 use astra_protocol::{Message, ToolDoc};
 use proptest::prelude::*;
 use serde_json::json;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
-static CHATS: LazyLock<Result<Vec<Chat>>> = LazyLock::new(|| {
+static CHATS: LazyLock<Result<Vec<Arc<Chat>>>> = LazyLock::new(|| {
     let chat = |controls: &[&str], choice| world::chat(controls, &json!({}), choice);
-    Ok(vec![
+    Ok([
         chat(&CONTROLS, TemplateChoice::Hermes)?,
         chat(&CHATML, TemplateChoice::Hermes)?,
         chat(&CONTROLS, TemplateChoice::Compact)?,
         chat(&CONTROLS, TemplateChoice::Compact)?.with_reasoning(Reasoning::Keep),
-    ])
+    ]
+    .map(Arc::new)
+    .into())
 });
+
+/// What turns are made of, whole and in pieces.
+const SCRAPS: [&str; 18] = [
+    "<tool_call>",
+    "</tool_call>",
+    "<think>",
+    "</think>",
+    "<tool_",
+    "call>",
+    "<",
+    "/think>",
+    "\n",
+    " ",
+    "so é",
+    "\u{1F600}",
+    "{\"name\": \"f\", \"arguments\": {\"a\": \"",
+    "\"}}",
+    "{}",
+    "g",
+    "{\"a\": ",
+    "\u{FFFD}",
+];
 
 fn tools() -> Result<[ToolDoc; 1]> {
     let schema =
@@ -76,6 +100,39 @@ proptest! {
             let read = chat.parse(&chat.turn(&turn).unwrap());
             prop_assert_eq!(&read.malformed, &Vec::<String>::new());
             prop_assert_eq!(Message::from(read), expected);
+        }
+    }
+
+    #[test]
+    fn what_is_told_of_a_turn_being_written_is_what_is_read_of_the_finished_one(
+        scraps in prop::collection::vec((prop::sample::select(SCRAPS.to_vec()), 0..9_u8), 0..12),
+    ) {
+        for chat in CHATS.as_ref().unwrap() {
+            let mut ids = Vec::new();
+            for (scrap, cut) in &scraps {
+                let control = chat.tokenizer().control(scrap);
+                let mut scrap = control.map_or_else(|| chat.tokenizer().encode_text(scrap).unwrap(), |id| vec![id]);
+                // Now and then part of a character is missing.
+                if *cut == 0 && scrap.len() > 1 {
+                    scrap.pop();
+                }
+                ids.extend(scrap);
+            }
+            for calls in [Calls::Read, Calls::AsText] {
+                let mut live = LiveTurn::new(Arc::clone(chat), calls);
+                let mut told = TurnDelta::default();
+                let mut deltas: Vec<TurnDelta> = ids.iter().map(|id| live.push(*id)).collect();
+                deltas.push(live.finish());
+                for delta in deltas {
+                    told.reasoning += &delta.reasoning;
+                    told.content += &delta.content;
+                    told.calls.extend(delta.calls);
+                }
+                let turn = chat.parse_with(&ids, calls);
+                prop_assert_eq!(&told.content, &turn.content);
+                prop_assert_eq!(told.reasoning, turn.reasoning.unwrap_or_default());
+                prop_assert_eq!(told.calls, turn.calls);
+            }
         }
     }
 

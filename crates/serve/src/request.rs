@@ -1,0 +1,266 @@
+//! The body of a chat completion, read and checked, as ids and settings.
+//!
+//! Every field of the protocol is in one of three groups: done, without effect on the answer and accepted, or refused by name
+//! unless it says what is the case anyway. A field that is not known is refused too, as OpenAI does: a misspelt
+//! `temprature` would otherwise be an answer to another question. `top_k` and `min_p` go beyond the protocol.
+
+use crate::refusal::Refusal;
+use astra_model::{Calls, Chat, Conversation, Limits, Sampling};
+use astra_protocol::seeded_rng;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_json::{Map, Value as Json, json};
+
+/// Choices of one request at most.
+const MOST_CHOICES: usize = 16;
+
+/// Stop texts of one request at most, as in the protocol.
+const MOST_STOPS: usize = 4;
+
+/// What was asked for, ready to be written.
+pub(crate) struct Request {
+    pub(crate) prompt: Vec<u32>,
+    pub(crate) calls: Calls,
+    pub(crate) limits: Limits,
+    pub(crate) sampling: Sampling,
+    pub(crate) stops: Vec<String>,
+    /// One for each choice.
+    pub(crate) seeds: Vec<u64>,
+    pub(crate) logprobs: bool,
+    pub(crate) delivery: Delivery,
+}
+
+/// How the answer is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Delivery {
+    /// At once.
+    Whole,
+    /// As it is written.
+    Stream,
+    /// As it is written, with the usage at the end.
+    StreamWithUsage,
+}
+
+/// What the checks know of the model.
+pub(crate) struct Served<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) chat: &'a Chat,
+    pub(crate) context: usize,
+    /// Choices that can be under way at a time.
+    pub(crate) places: usize,
+    /// Seed of a request that names none.
+    pub(crate) seed: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Fields {
+    model: String,
+    messages: Json,
+    tools: Option<Json>,
+    tool_choice: Option<Json>,
+    stream: Option<bool>,
+    stream_options: Option<StreamOptions>,
+    temperature: Option<f32>,
+    top_p: Option<f32>,
+    top_k: Option<usize>,
+    min_p: Option<f32>,
+    seed: Option<i64>,
+    max_tokens: Option<usize>,
+    max_completion_tokens: Option<usize>,
+    stop: Option<Stop>,
+    n: Option<usize>,
+    logprobs: Option<bool>,
+
+    // Refused unless they say what is the case anyway.
+    top_logprobs: Option<u32>,
+    parallel_tool_calls: Option<bool>,
+    frequency_penalty: Option<f32>,
+    presence_penalty: Option<f32>,
+    logit_bias: Option<Map<String, Json>>,
+    response_format: Option<Json>,
+    modalities: Option<Vec<String>>,
+
+    // Without effect on the answer.
+    #[serde(rename = "user")]
+    _user: Option<IgnoredAny>,
+    #[serde(rename = "metadata")]
+    _metadata: Option<IgnoredAny>,
+    #[serde(rename = "store")]
+    _store: Option<IgnoredAny>,
+    #[serde(rename = "service_tier")]
+    _service_tier: Option<IgnoredAny>,
+    #[serde(rename = "safety_identifier")]
+    _safety_identifier: Option<IgnoredAny>,
+    #[serde(rename = "prompt_cache_key")]
+    _prompt_cache_key: Option<IgnoredAny>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StreamOptions {
+    include_usage: Option<bool>,
+    #[serde(rename = "include_obfuscation")]
+    _include_obfuscation: Option<bool>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "expected a text or a list of texts")]
+enum Stop {
+    One(String),
+    Several(Vec<String>),
+}
+
+impl Request {
+    /// Reads a body.
+    pub(crate) fn read(body: &[u8], served: &Served<'_>) -> Result<Self, Refusal> {
+        let mut json = serde_json::Deserializer::from_slice(body);
+        let fields: Fields = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+            let param = error.path().to_string();
+            let what = error.into_inner().to_string();
+            if param == "." { Refusal::Body { what } } else { Refusal::Field { param, what } }
+        })?;
+        json.end().map_err(|error| Refusal::Body { what: error.to_string() })?;
+        if fields.model != served.name {
+            let Fields { model: asked, .. } = fields;
+            return Err(Refusal::UnknownModel { asked, served: served.name.to_owned() });
+        }
+        refuse_unsupported(&fields)?;
+        let offered = are_tools_offered(&fields)?;
+        let sampling = sampling(&fields)?;
+        let seeds = seeds(&fields, served)?;
+        let stops = stops(fields.stop)?;
+        let max_new = max_new(fields.max_tokens, fields.max_completion_tokens)?;
+        let delivery = delivery(fields.stream, fields.stream_options)?;
+        let mut record = json!({"messages": fields.messages});
+        // Also tools that are not offered must be tools.
+        record["tools"] = fields.tools.unwrap_or_default();
+        let Conversation { tools, messages } = Conversation::from_openai(&record)?;
+        let tools = if offered { tools } else { Vec::new() };
+        let calls = if tools.is_empty() { Calls::AsText } else { Calls::Read };
+        let prompt = served.chat.prompt(&tools, &messages)?;
+        if prompt.len() >= served.context {
+            return Err(Refusal::TooLong { prompt: prompt.len(), context: served.context });
+        }
+        let limits = Limits {
+            max_new: max_new.unwrap_or(served.context).min(served.context - prompt.len()),
+            stop: served.chat.stop_ids().to_vec(),
+        };
+        let logprobs = fields.logprobs.unwrap_or(false);
+        Ok(Self { prompt, calls, limits, sampling, stops, seeds, logprobs, delivery })
+    }
+}
+
+fn refuse_unsupported(fields: &Fields) -> Result<(), Refusal> {
+    let refuse = |param, what: &str| Err(Refusal::Unsupported { param, what: what.to_owned() });
+    if fields.top_logprobs.is_some_and(|count| count > 0) {
+        return refuse("top_logprobs", "`logprobs` gives those of the tokens written, not of others");
+    }
+    if fields.parallel_tool_calls == Some(false) {
+        return refuse("parallel_tool_calls", "the model decides how many calls it makes in a turn");
+    }
+    for (param, penalty) in
+        [("frequency_penalty", fields.frequency_penalty), ("presence_penalty", fields.presence_penalty)]
+    {
+        if penalty.is_some_and(|penalty| penalty.abs() > 0.0) {
+            return refuse(param, "leave it out or at 0");
+        }
+    }
+    if fields.logit_bias.as_ref().is_some_and(|bias| !bias.is_empty()) {
+        return refuse("logit_bias", "leave it out");
+    }
+    if fields.response_format.as_ref().is_some_and(|format| format["type"] != "text") {
+        return refuse("response_format", "only `{\"type\": \"text\"}` is; ask for JSON in the messages");
+    }
+    if fields.modalities.as_ref().is_some_and(|all| all.iter().any(|one| one != "text")) {
+        return refuse("modalities", "only `text` is");
+    }
+    Ok(())
+}
+
+fn are_tools_offered(fields: &Fields) -> Result<bool, Refusal> {
+    match &fields.tool_choice {
+        None | Some(Json::Null) => Ok(true),
+        Some(Json::String(choice)) if choice == "auto" => Ok(true),
+        Some(Json::String(choice)) if choice == "none" => Ok(false),
+        Some(Json::Object(_)) => Err(unforced()),
+        Some(Json::String(choice)) if choice == "required" => Err(unforced()),
+        Some(other) => Err(Refusal::Field {
+            param: "tool_choice".to_owned(),
+            what: format!("is {other}: expected \"auto\" or \"none\""),
+        }),
+    }
+}
+
+fn unforced() -> Refusal {
+    let what = "a call cannot be forced; `auto` and `none` are supported";
+    Refusal::Unsupported { param: "tool_choice", what: what.to_owned() }
+}
+
+fn sampling(fields: &Fields) -> Result<Sampling, Refusal> {
+    let Fields { temperature, top_p, top_k, min_p, .. } = fields;
+    let sampling = Sampling {
+        temperature: temperature.unwrap_or(1.0),
+        top_p: top_p.unwrap_or(1.0),
+        top_k: top_k.unwrap_or(0),
+        min_p: min_p.unwrap_or(0.0),
+    };
+    sampling.check()?;
+    Ok(sampling)
+}
+
+fn seeds(fields: &Fields, served: &Served<'_>) -> Result<Vec<u64>, Refusal> {
+    let count = fields.n.unwrap_or(1);
+    let most = MOST_CHOICES.min(served.places);
+    if count == 0 || count > most {
+        let what = format!("is {count}: expected 1 to {most}");
+        return Err(Refusal::Field { param: "n".to_owned(), what });
+    }
+    let seed = fields.seed.map_or(served.seed, i64::cast_unsigned);
+    // The first choice is what a request for one would give.
+    let others = (1..count).map(|choice| {
+        use rand_chacha::rand_core::Rng as _;
+        seeded_rng(seed, &format!("choice {choice}")).next_u64()
+    });
+    Ok(std::iter::once(seed).chain(others).collect())
+}
+
+fn stops(stop: Option<Stop>) -> Result<Vec<String>, Refusal> {
+    let stops = match stop {
+        None => Vec::new(),
+        Some(Stop::One(text)) => vec![text],
+        Some(Stop::Several(texts)) => texts,
+    };
+    if stops.len() > MOST_STOPS || stops.iter().any(String::is_empty) {
+        let what = format!("expected at most {MOST_STOPS} texts, none of them empty");
+        return Err(Refusal::Field { param: "stop".to_owned(), what });
+    }
+    Ok(stops)
+}
+
+fn max_new(
+    max_tokens: Option<usize>,
+    max_completion_tokens: Option<usize>,
+) -> Result<Option<usize>, Refusal> {
+    // The newer name counts where both are given.
+    let (param, wanted) = match max_completion_tokens {
+        Some(_) => ("max_completion_tokens", max_completion_tokens),
+        None => ("max_tokens", max_tokens),
+    };
+    if wanted == Some(0) {
+        return Err(Refusal::Field { param: param.to_owned(), what: "is 0: expected at least 1".to_owned() });
+    }
+    Ok(wanted)
+}
+
+fn delivery(stream: Option<bool>, options: Option<StreamOptions>) -> Result<Delivery, Refusal> {
+    match (stream.unwrap_or(false), options) {
+        (false, Some(_)) => Err(Refusal::Field {
+            param: "stream_options".to_owned(),
+            what: "is only for `stream: true`".to_owned(),
+        }),
+        (false, None) => Ok(Delivery::Whole),
+        (true, Some(StreamOptions { include_usage: Some(true), .. })) => Ok(Delivery::StreamWithUsage),
+        (true, _) => Ok(Delivery::Stream),
+    }
+}
