@@ -53,7 +53,6 @@ impl Default for ServeOptions {
 }
 
 /// Answers requests for one model.
-#[derive(Clone)]
 pub struct ModelServer {
     shared: Arc<Shared>,
 }
