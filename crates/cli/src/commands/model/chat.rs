@@ -121,8 +121,8 @@ impl Talk {
         let mut whole = TurnDelta::default();
         let mut tell = |delta: TurnDelta| -> anyhow::Result<()> {
             if !printer.json {
-                printer.aside(&delta.reasoning);
-                printer.piece(&delta.content)?;
+                printer.aside(&printable(&delta.reasoning));
+                printer.piece(printable(&delta.content))?;
             }
             whole.reasoning += &delta.reasoning;
             whole.content += &delta.content;
@@ -150,4 +150,9 @@ impl Talk {
         self.under_way = Some(UnderWay { sequence, ended: turn.finish == Finish::Stop });
         Ok(())
     }
+}
+
+/// Text without control characters: what a model writes must not command a terminal.
+fn printable(text: &str) -> String {
+    text.chars().filter(|letter| !letter.is_control() || matches!(letter, '\n' | '\t')).collect()
 }
