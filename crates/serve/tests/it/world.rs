@@ -210,6 +210,7 @@ fn learn() -> Result<Model> {
         context: 512,
         seed: 3,
         template: TemplateKind::Compact,
+        ..InitOptions::default()
     };
     init(&options, &[text], folder.path())?;
     let chat = Chat::load(folder.path())?;
