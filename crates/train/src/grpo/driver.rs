@@ -316,7 +316,9 @@ impl<'a> Grpo<'a> {
             spent.generation += took.generation;
             spent.tools += took.tools;
             for group in groups {
-                group.iter().for_each(|rollout| tally.add(rollout));
+                for rollout in &group {
+                    tally.add(rollout);
+                }
                 let rewards: Vec<Option<f64>> =
                     group.iter().map(|rollout| rollout.outcome.as_ref().ok().map(|one| one.reward)).collect();
                 self.filling.offer(data(group, &rewards), judge(&rewards));

@@ -14,8 +14,8 @@ use std::sync::Arc;
 const SCHOOL_BUS: usize = 0;
 const BUOY: usize = 1;
 
-/// Rollouts of one group with the given seeds for its world and its tokens.
-fn group(task: usize, world: u64, tokens: &[u64], play: PlaySettings) -> Result<Vec<Rollout>> {
+/// Groups, each with the seeds of its world and of its tokens.
+fn groups(task: usize, play: PlaySettings, seeds: &[(u64, &[u64])]) -> Result<Vec<Vec<Rollout>>> {
     let own = World::with_context(12, 4096)?;
     let arenas: Vec<Arc<Arena>> = ["school_bus", "buoy_reading", "parts_bins", "museum_crate"]
         .into_iter()
@@ -33,9 +33,13 @@ fn group(task: usize, world: u64, tokens: &[u64], play: PlaySettings) -> Result<
         play,
     };
     assert_eq!((environment.tasks(), environment.name(task)), (4, arenas[task].id().0.as_str()));
-    let world = environment.world(task, world)?;
     let sampler = backend.sampler();
-    Ok(tokens.iter().map(|seed| world.play(*seed, &sampler)).collect())
+    let mut groups = Vec::new();
+    for (world, tokens) in seeds {
+        let world = environment.world(task, *world)?;
+        groups.push(tokens.iter().map(|seed| world.play(*seed, &sampler)).collect());
+    }
+    Ok(groups)
 }
 
 fn prompt(rollout: &Rollout) -> &[u32] {
@@ -48,22 +52,21 @@ fn a_group_shares_its_world_and_differs_in_its_tokens() {
         distractors: Some(BandCounts { high: 1, medium: 1, low: 1 }),
         ..PlaySettings::default()
     };
-    let one = group(BUOY, 7, &[1, 2, 1], mixed).unwrap();
+    let seeds: [(u64, &[u64]); 5] = [(7, &[1, 2, 1]), (0, &[1]), (1, &[1]), (2, &[1]), (3, &[1])];
+    let found = groups(BUOY, mixed, &seeds).unwrap();
+    let one = &found[0];
     assert_eq!(prompt(&one[0]), prompt(&one[1]), "the same tools in the same order");
     assert_ne!(one[0].segments[1].ids, one[1].segments[1].ids);
     assert_eq!(one[0], one[2], "the same seed, the same rollout");
-    let alone = group(BUOY, 7, &[1], PlaySettings::default()).unwrap();
-    assert!(prompt(&alone[0]).len() < prompt(&one[0]).len(), "irrelevant tools are offered");
-    let orders: Vec<Vec<u32>> =
-        (0..6_u64).map(|world| prompt(&group(BUOY, world, &[1], mixed).unwrap()[0]).to_vec()).collect();
-    assert!(orders.iter().any(|order| *order != orders[0]), "every reset draws anew");
+    assert!(found.iter().any(|other| prompt(&other[0]) != prompt(&one[0])), "every reset draws anew");
+    let alone = groups(BUOY, PlaySettings::default(), &[(7, &[1])]).unwrap();
+    assert!(prompt(&alone[0][0]).len() < prompt(&one[0]).len(), "irrelevant tools are offered");
 }
 
 #[test]
 fn rollouts_carry_sampled_tokens_with_log_probabilities_and_are_scored() {
     let seeds: Vec<u64> = (0..8).collect();
-    let rollouts = group(SCHOOL_BUS, 1, &seeds, PlaySettings::default()).unwrap();
-    for rollout in &rollouts {
+    for rollout in &groups(SCHOOL_BUS, PlaySettings::default(), &[(1, &seeds)]).unwrap()[0] {
         assert!(rollout.turns >= 1);
         for (at, segment) in rollout.segments.iter().enumerate() {
             assert_eq!((segment.sampled, segment.logprobs.is_some()), (at % 2 == 1, at % 2 == 1));
@@ -74,8 +77,8 @@ fn rollouts_carry_sampled_tokens_with_log_probabilities_and_are_scored() {
         assert_eq!(outcome.f1, Some(outcome.reward));
     }
     let recall = PlaySettings { reward: RewardVariant::Recall, max_turns: 1, ..PlaySettings::default() };
-    for rollout in group(BUOY, 1, &seeds[..3], recall).unwrap() {
-        let outcome = rollout.outcome.unwrap();
+    for rollout in &groups(BUOY, recall, &[(1, &seeds[..3])]).unwrap()[0] {
+        let outcome = rollout.outcome.as_ref().unwrap();
         assert_eq!((Some(outcome.reward), rollout.turns), (outcome.recall, 1));
     }
 }

@@ -79,8 +79,8 @@ pub(crate) struct GrpoArguments {
     /// Share of tool calls that fail by injection (the paper trains with 0.2)
     #[arg(long, value_name = "P")]
     pub(crate) failure_rate: Option<String>,
-    /// What is learned from: f1, recall, precision or f1_answer
-    #[arg(long, value_name = "NAME")]
+    /// Reward that is learned from
+    #[arg(long, value_name = "f1|recall|precision|f1_answer")]
     pub(crate) reward: Option<String>,
     /// Steps that a surplus group may wait for its batch; 0 is strictly on-policy
     #[arg(long, value_name = "N", default_value_t = 1)]
