@@ -39,6 +39,7 @@ impl World {
             context,
             seed: 5,
             template: TemplateKind::Compact,
+            copying: false,
         };
         init(&options, &[world.path("traces.jsonl")], &world.path("model"))?;
         Ok(world)
