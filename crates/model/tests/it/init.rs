@@ -22,6 +22,7 @@ fn options() -> InitOptions {
         context: 64,
         seed: 5,
         template: TemplateKind::Compact,
+        copying: false,
     }
 }
 
