@@ -58,10 +58,12 @@ fn weights_that_are_no_numbers_are_neither_kept_nor_saved() {
     let samples =
         Samples::read(&[world.path("traces.jsonl")], &world.chat().unwrap(), Reading::up_to(256)).unwrap();
     // Loss and gradient of the one step are numbers; the rate makes the weights overflow.
-    let settings = SftSettings { lr: 1e300, warmup: 0, ..settings(1) };
-    let error = run(&world, &samples, &settings, "run", u64::MAX).unwrap_err();
-    assert!(error.to_string().contains("step 1: a weight is not finite"), "{error}");
-    assert!(!world.path("run/checkpoints").exists());
+    for (checkpoint_every, said) in [(1, "a weight"), (9, "the loss on the validation traces")] {
+        let settings = SftSettings { lr: 1e300, warmup: 0, checkpoint_every, ..settings(1) };
+        let error = run(&world, &samples, &settings, "run", u64::MAX).unwrap_err();
+        assert!(error.to_string().contains(&format!("step 1: {said} is not finite")), "{error}");
+        assert!(!world.path("run/checkpoints").exists());
+    }
 }
 
 /// Runs until done or `stop_after`; the bits of all weights, and how it went.
