@@ -183,8 +183,12 @@ fn json(field: &Field) -> Json {
         Field::Bool(value) => Json::from(*value),
         Field::Byte(value) => Json::from(*value),
         Field::Short(value) => Json::from(*value),
-        Field::Int(value) => Json::from(*value),
-        Field::Long(value) => Json::from(*value),
+        // Dates and times as the numbers that they are; as text, those out of range would be a panic.
+        Field::Int(value) | Field::Date(value) | Field::TimeMillis(value) => Json::from(*value),
+        Field::Long(value)
+        | Field::TimeMicros(value)
+        | Field::TimestampMillis(value)
+        | Field::TimestampMicros(value) => Json::from(*value),
         Field::UByte(value) => Json::from(*value),
         Field::UShort(value) => Json::from(*value),
         Field::UInt(value) => Json::from(*value),
@@ -202,11 +206,6 @@ fn json(field: &Field) -> Json {
             .collect::<Map<_, _>>()
             .into(),
         Field::Float16(value) => Json::from(value.to_f64()),
-        // Dates and times as the numbers that they are; as text, those out of range would be a panic.
-        Field::Date(value) | Field::TimeMillis(value) => Json::from(*value),
-        Field::TimeMicros(value) | Field::TimestampMillis(value) | Field::TimestampMicros(value) => {
-            Json::from(*value)
-        }
         // Refused before a row is read.
         Field::Decimal(_) => Json::Null,
     }
