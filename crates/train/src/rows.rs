@@ -179,7 +179,8 @@ fn object(row: &Row) -> Map<String, Json> {
 
 fn json(field: &Field) -> Json {
     match field {
-        Field::Null => Json::Null,
+        // A decimal was refused before a row was read.
+        Field::Null | Field::Decimal(_) => Json::Null,
         Field::Bool(value) => Json::from(*value),
         Field::Byte(value) => Json::from(*value),
         Field::Short(value) => Json::from(*value),
@@ -206,7 +207,5 @@ fn json(field: &Field) -> Json {
             .collect::<Map<_, _>>()
             .into(),
         Field::Float16(value) => Json::from(value.to_f64()),
-        // Refused before a row is read.
-        Field::Decimal(_) => Json::Null,
     }
 }
