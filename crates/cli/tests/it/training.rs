@@ -278,7 +278,7 @@ const GRPO: [&str; 19] = [
 fn a_model_learns_from_its_own_episodes_and_a_run_that_was_stopped_ends_as_one_that_was_not() {
     let world = World::new().unwrap();
     prepare_unanswerable(&world).unwrap();
-    let run = |folder: &str| [&GRPO[..], &[folder]].concat();
+    let run = |folder: &'static str| [&GRPO[..], &[folder]].concat();
     let summary = world.run(&run("whole")).unwrap().expect_code(0).unwrap().last_json().unwrap();
     assert_eq!((&summary["steps"], &summary["masked"]), (&Json::from(4), &Json::from(0)));
     assert!(summary["first_reward"]["mean"].is_f64() && summary["generation_share"].is_f64(), "{summary:?}");

@@ -236,7 +236,7 @@ mod tests {
                 let mut rng = astra_protocol::seeded_rng(length as u64, "tokens");
                 let mut ids: Vec<u32> = (0..length).map(|_| rng.next_u32() % 512).collect();
                 ids.extend(ids.clone());
-                let batch = Batch { sequences: vec![0..ids.len()], ids };
+                let batch = Batch::of([&ids]);
                 let mut loss = |counted: Range<usize>| {
                     let weights: Vec<f32> =
                         (0..2 * length).map(|at| if counted.contains(&at) { 1.0 } else { 0.0 }).collect();

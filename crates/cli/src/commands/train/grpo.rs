@@ -8,7 +8,6 @@ use crate::Context;
 use crate::board::{self, parse_bands};
 use crate::failure::{ExitStatus, InputError};
 use crate::interrupt::Interrupt;
-use crate::players;
 use crate::printer::Printer;
 use crate::{checkpoint, engine, playing, source};
 use astra_arena::distractors::DistractorPool;
