@@ -18,4 +18,9 @@ cd "$1"
   --context-loss 0.1 --lr 1.5e-3 --beta2 0.95 --weight-decay 0.1 \
   --validate validation.jsonl --validate-every 100 --checkpoint-every 200 --threads 2 --seed 21 --out run
 
-"$astra" eval arenas split/held-out --policy run/model --against null --distractors 1,1,1 --out evaluation
+# The last stage learns from the assistant's words alone.
+"$astra" train sft traces.jsonl --model run/model --steps 1500 --batch 8 --drop-reasoning --max-tokens 1536 \
+  --lr 7e-4 --beta2 0.95 --weight-decay 0.05 --final-lr 0.05 \
+  --validate validation.jsonl --validate-every 250 --checkpoint-every 250 --threads 2 --seed 22 --out last
+
+"$astra" eval arenas split/held-out --policy last/model --against null --distractors 1,1,1 --out evaluation
