@@ -20,7 +20,7 @@ fn fields_that_cannot_be_meant_are_named_with_what_was_expected() {
         (json!({"messages": talk, "model": "gpt-4o"}), 404, "model", "only `tiny`"),
         (json!({"messages": talk, "temprature": 1}), 400, "temprature", "unknown field `temprature`"),
         (json!({"messages": talk, "temperature": "hot"}), 400, "temperature", "invalid type"),
-        (json!({"messages": talk, "temperature": -1}), 400, "temperature", "0 or more"),
+        (json!({"messages": talk, "temperature": -1}), 400, "temperature", "expected 0, or a number"),
         (json!({"messages": talk, "top_p": 0}), 400, "top_p", "above 0"),
         (json!({"messages": talk, "max_tokens": 0}), 400, "max_tokens", "at least 1"),
         (json!({"messages": talk, "n": 0}), 400, "n", "1 to 16"),
