@@ -247,7 +247,7 @@ mod tests {
                 "",
             ),
             ("{{ messages[0].content * 99999999 }}", ""),
-            ("{% for a in range(90) %}{{ messages[0].content * 1000 }}{% endfor %}", "longer than"),
+            ("{% for a in range(90) %}{{ messages[0].content * 1000 }}{% endfor %}", "failed to write"),
         ] {
             let jinja = Jinja::new(source, "", "", Arguments::Parsed).unwrap();
             let error = jinja.render(&tokenizer, guard, &[], &messages, true).unwrap_err();

@@ -51,7 +51,9 @@ impl LiveTurn {
         let whole = |call: &ToolCall| call.name != MALFORMED_CALL && parse_arguments(&call.arguments).is_ok();
         let followed = turn.calls.len().saturating_sub(1);
         let certain = turn.calls[..followed].iter().take_while(|call| whole(call)).count();
-        let content = if turn.calls.is_empty() { self.chat.settled(&turn.content).len() } else { 0 };
+        // Spaces alone may turn out to stand before the reasoning, where they mean nothing.
+        let is_content = turn.calls.is_empty() && !turn.content.trim().is_empty();
+        let content = if is_content { self.chat.settled(&turn.content).len() } else { 0 };
         turn.calls.truncate(certain);
         turn.content.truncate(content);
         if let Some(reasoning) = &mut turn.reasoning {
