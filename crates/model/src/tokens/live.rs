@@ -52,8 +52,9 @@ impl LiveTurn {
         let followed = turn.calls.len().saturating_sub(1);
         let certain = turn.calls[..followed].iter().take_while(|call| whole(call)).count();
         // Spaces alone may turn out to stand before the reasoning, where they mean nothing.
-        let is_content = turn.calls.is_empty() && !turn.content.trim().is_empty();
-        let content = if is_content { self.chat.settled(&turn.content).len() } else { 0 };
+        let settled = self.chat.settled(&turn.content);
+        let is_content = turn.calls.is_empty() && !settled.trim().is_empty();
+        let content = if is_content { settled.len() } else { 0 };
         turn.calls.truncate(certain);
         turn.content.truncate(content);
         if let Some(reasoning) = &mut turn.reasoning {
