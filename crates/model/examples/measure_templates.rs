@@ -1,62 +1,32 @@
 //! How many tokens episodes take in each template, with a vocabulary trained on such episodes.
 //!
 //! `cargo run --release -p astra-model --example measure_templates -- VOCAB EPISODES.jsonl…`, where the files hold
-//! fine-tuning lines. Half of the lines train the vocabulary (with the
-//! splitting rule of our own small models), the other half is counted.
+//! fine-tuning lines. Half of the lines train the vocabulary, the other half is counted.
 
 use anyhow::{Context, Result};
-use astra_model::{Chat, Conversation, Reasoning, TemplateChoice};
-use serde_json::{Value as Json, json};
-use tokenizers::models::bpe::{BPE, BpeTrainerBuilder};
-use tokenizers::pre_tokenizers::byte_level::ByteLevel;
-use tokenizers::pre_tokenizers::sequence::Sequence;
-use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
-use tokenizers::{AddedToken, PreTokenizerWrapper, SplitDelimiterBehavior, TokenizerBuilder};
+use astra_model::{Chat, Conversation, InitOptions, Reasoning, TemplateChoice, init};
+use serde_json::Value as Json;
 
-const CONTROLS: [&str; 9] = [
-    "<|endoftext|>",
-    "<|im_start|>",
-    "<|im_end|>",
-    "<tool_call>",
-    "</tool_call>",
-    "<tool_response>",
-    "</tool_response>",
-    "<think>",
-    "</think>",
-];
+/// Tokens that every vocabulary of ours holds: bytes and those of the chat format.
+const LETTERS: usize = 265;
 
-fn chat(texts: &[String], vocabulary: usize, choice: TemplateChoice) -> Result<Chat> {
-    // Only words in small letters take what stands before them, so that names are written the same way everywhere.
-    let words =
-        r"[ _]?\p{Ll}[\p{L}\p{M}]*|\p{L}[\p{L}\p{M}]*|\p{N}{1,2}|[^\s\p{L}\p{N}_]+(?: (?!\p{Ll}))?|_|\s";
-    let split = Split::new(SplitPattern::Regex(words.to_owned()), SplitDelimiterBehavior::Isolated, false)
-        .map_err(anyhow::Error::msg)?;
-    let pre = Sequence::new(vec![
-        PreTokenizerWrapper::Split(split),
-        PreTokenizerWrapper::ByteLevel(ByteLevel::new(false, false, false)),
-    ]);
-    let mut tokenizer = TokenizerBuilder::default()
-        .with_model(BPE::default())
-        .with_normalizer(None::<tokenizers::NormalizerWrapper>)
-        .with_pre_tokenizer(Some(PreTokenizerWrapper::Sequence(pre)))
-        .with_post_processor(None::<tokenizers::PostProcessorWrapper>)
-        .with_decoder(Some(ByteLevel::default()))
-        .build()
-        .map_err(anyhow::Error::msg)?;
-    let mut trainer = BpeTrainerBuilder::new()
-        .show_progress(false)
-        .vocab_size(vocabulary - CONTROLS.len())
-        .initial_alphabet(ByteLevel::alphabet().into_iter().collect())
-        .build();
-    tokenizer.train(&mut trainer, texts.iter().map(String::as_str)).map_err(anyhow::Error::msg)?;
-    tokenizer
-        .add_special_tokens(CONTROLS.map(|name| AddedToken::from(name, true)))
-        .map_err(anyhow::Error::msg)?;
+/// A vocabulary trained on these texts as `model init` does it.
+fn chat(texts: &[String], vocab: usize, choice: TemplateChoice) -> Result<Chat> {
     let dir = tempfile::tempdir()?;
-    let json = tokenizer.to_string(false).map_err(anyhow::Error::msg)?;
-    std::fs::write(dir.path().join("tokenizer.json"), json)?;
-    std::fs::write(dir.path().join("tokenizer_config.json"), json!({}).to_string())?;
-    Ok(Chat::load_with(dir.path(), choice)?)
+    let text = dir.path().join("text.txt");
+    std::fs::write(&text, texts.concat())?;
+    let shape = InitOptions {
+        vocab,
+        hidden: 32,
+        layers: 1,
+        heads: 1,
+        kv_heads: 1,
+        ffn: 32,
+        ..InitOptions::default()
+    };
+    let model = dir.path().join("model");
+    init(&shape, &[text], &model)?;
+    Ok(Chat::load_with(&model, choice)?)
 }
 
 fn main() -> Result<()> {
@@ -76,7 +46,7 @@ fn main() -> Result<()> {
         ("compact, reasoning", TemplateChoice::Compact, Reasoning::Keep),
         ("compact", TemplateChoice::Compact, Reasoning::Drop),
     ] {
-        let letters = chat(&[], 256 + CONTROLS.len(), choice)?.with_reasoning(reasoning);
+        let letters = chat(&[], LETTERS, choice)?.with_reasoning(reasoning);
         let mut texts = Vec::new();
         for (_, talk) in &train {
             let example = letters.example(&talk.tools, &talk.messages)?;

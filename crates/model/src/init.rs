@@ -88,7 +88,7 @@ pub fn init(options: &InitOptions, texts: &[PathBuf], dir: &Path) -> Result<Conf
     // A shape that is impossible should not cost the training of a tokenizer first.
     let planned = config(options, options.vocab)?;
     if options.copying {
-        Weights::init_copying(Config { vocab_size: 1, ..planned }, 0)?;
+        Weights::check_copying(&planned)?;
     }
     if options.vocab < ADDED.len() + BYTES {
         return Err(ModelError::Unsupported {

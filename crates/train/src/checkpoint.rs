@@ -19,8 +19,11 @@ const WEIGHTS: &str = "weights";
 /// The file that holds them.
 const STATE: &str = "state.safetensors";
 
-/// Writes a learner's weights and moments into a folder.
+/// Writes a learner's weights and moments into a folder; nothing that is no number.
 pub(crate) fn write_learner(folder: &Path, learner: &Learner) -> Result<(), TrainError> {
+    if !learner.is_finite() {
+        return Err(TrainError::NotFinite { step: learner.state().steps, what: "a weight" });
+    }
     let mut tensors = learner.state().tensors;
     if learner.lora().is_none() {
         tensors.push((WEIGHTS, learner.weights().data()));

@@ -206,9 +206,6 @@ impl<'a> Sft<'a> {
     /// Keeps where the run is; its step.
     fn checkpoint(&self) -> Result<u64, TrainError> {
         let step = self.progress.step;
-        if !self.learner.is_finite() {
-            return Err(TrainError::NotFinite { step, what: "a weight" });
-        }
         self.metrics.sync()?;
         self.checkpoints.save(step, |folder| {
             write_learner(folder, &self.learner)?;

@@ -3,37 +3,24 @@
 use crate::world::{Result, World};
 use serde_json::Value as Json;
 
+/// A model of this width, depth and inner width whose vocabulary the traces gave.
+fn fresh(world: &World, [hidden, layers, ffn]: [&str; 3]) -> Result<()> {
+    let shape = ["--hidden", hidden, "--layers", layers, "--heads", "2", "--kv-heads", "1", "--ffn", ffn];
+    let text =
+        ["model", "init", "--out", "model", "--text", "traces.jsonl", "--vocab", "400", "--context", "4096"];
+    world.run(&[&text[..], &shape].concat())?.expect_code(0)?;
+    Ok(())
+}
+
 /// Traces of a few arenas, and a tiny model whose vocabulary they gave.
 fn prepare(world: &World) -> Result<()> {
     for arguments in [
         &["envs", "from-tables", "chemistry", "--count", "8", "--seed", "5", "--out", "arenas"][..],
         &["arenas", "solve", "arenas", "--policy", "expert", "--sft", "traces.jsonl"],
-        &[
-            "model",
-            "init",
-            "--out",
-            "model",
-            "--text",
-            "traces.jsonl",
-            "--vocab",
-            "400",
-            "--hidden",
-            "32",
-            "--layers",
-            "2",
-            "--heads",
-            "2",
-            "--kv-heads",
-            "1",
-            "--ffn",
-            "64",
-            "--context",
-            "4096",
-        ],
     ] {
         world.run(arguments)?.expect_code(0)?;
     }
-    Ok(())
+    fresh(world, ["32", "2", "64"])
 }
 
 #[test]
@@ -224,32 +211,10 @@ fn prepare_unanswerable(world: &World) -> Result<()> {
         &["arenas", "new", "bus", "--from", "school_bus", "--out", "arenas"][..],
         &["arenas", "new", "permit", "--from", "stargazing_permit", "--out", "arenas"],
         &["arenas", "solve", "arenas", "--policy", "expert", "--sft", "traces.jsonl"],
-        &[
-            "model",
-            "init",
-            "--out",
-            "model",
-            "--text",
-            "traces.jsonl",
-            "--vocab",
-            "400",
-            "--hidden",
-            "16",
-            "--layers",
-            "1",
-            "--heads",
-            "2",
-            "--kv-heads",
-            "1",
-            "--ffn",
-            "32",
-            "--context",
-            "4096",
-        ],
     ] {
         world.run(arguments)?.expect_code(0)?;
     }
-    Ok(())
+    fresh(world, ["16", "1", "32"])
 }
 
 const GRPO: [&str; 19] = [

@@ -227,7 +227,13 @@ fn to_json(value: &Value, options: Kwargs) -> Result<String, Error> {
 }
 
 fn failed(error: &Error) -> ModelError {
-    ModelError::Template { what: format!("{error:#}") }
+    let mut what = format!("{error:#}");
+    let mut cause = std::error::Error::source(error);
+    while let Some(inner) = cause {
+        what = format!("{what}: {inner}");
+        cause = inner.source();
+    }
+    ModelError::Template { what }
 }
 
 #[cfg(test)]
@@ -247,7 +253,7 @@ mod tests {
                 "",
             ),
             ("{{ messages[0].content * 99999999 }}", ""),
-            ("{% for a in range(90) %}{{ messages[0].content * 1000 }}{% endfor %}", "failed to write"),
+            ("{% for a in range(90) %}{{ messages[0].content * 1000 }}{% endfor %}", "longer than"),
         ] {
             let jinja = Jinja::new(source, "", "", Arguments::Parsed).unwrap();
             let error = jinja.render(&tokenizer, guard, &[], &messages, true).unwrap_err();

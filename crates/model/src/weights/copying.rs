@@ -45,6 +45,11 @@ impl Weights {
         plan.lay(&mut weights, seed);
         Ok(weights)
     }
+
+    /// Whether a shape has room for the heads.
+    pub(crate) fn check_copying(config: &Config) -> Result<(), ModelError> {
+        Plan::new(config).map(drop)
+    }
 }
 
 /// Where everything stands.

@@ -199,17 +199,26 @@ impl<'a> Grpo<'a> {
         Ok(Self { settings, environment, backend, checkpoints, metrics, progress, filling, order })
     }
 
-    /// Learns until all steps are made or `stop` is raised, and leaves a checkpoint either way. A step that was under
-    /// way then is given up, and made again by the run that continues.
+    /// Learns until all steps are made, `stop` is raised or a step fails, and leaves a checkpoint of the steps made in any
+    /// case. A step that was under way then is given up, and made again by the run that continues.
     pub fn run(&mut self, stop: &AtomicBool, watch: &mut dyn GrpoWatch) -> Result<Ended, TrainError> {
         let steps = self.settings.steps;
         watch.began(self.progress.step, steps);
         let mut saved = self.progress.step;
         while self.progress.step < steps && !stop.load(Ordering::Relaxed) {
             let before = (self.progress, self.filling.clone());
-            let Some(metrics) = self.step(stop, watch)? else {
-                (self.progress, self.filling) = before;
-                break;
+            let metrics = match self.step(stop, watch) {
+                Ok(Some(metrics)) => metrics,
+                Ok(None) => {
+                    (self.progress, self.filling) = before;
+                    break;
+                }
+                Err(error) => {
+                    (self.progress, self.filling) = before;
+                    // The steps before it are not lost; that this failed as well would say less than the error does.
+                    let _ = if saved == self.progress.step { Ok(()) } else { self.save() };
+                    return Err(error);
+                }
             };
             self.metrics.write(&metrics)?;
             watch.stepped(&metrics);

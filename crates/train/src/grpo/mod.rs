@@ -1,8 +1,8 @@
 //! Group-relative policy optimisation in arenas (paper sections 3.3 and 4).
 //!
-//! From the inside out: [`advantage`] (what a group says), [`filling`] (which groups make a batch), [`loss`] (what a
-//! token costs), [`rollouts`] (many episodes at a time) over [`arenas`] or any other environment, [`driver`] (the
-//! loop), [`metrics`].
+//! From the inside out: `advantage` (what a group says), `filling` (which groups make a batch), `loss` (what a
+//! token costs), `rollouts` (many episodes at a time) over `arenas` or any other environment, `driver` (the
+//! loop), `metrics`.
 
 pub(crate) mod advantage;
 mod arenas;

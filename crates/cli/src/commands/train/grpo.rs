@@ -3,7 +3,7 @@
 //! The run folder holds `settings.json`, `metrics.jsonl`, `checkpoints/` while it runs and `model/` once it is done: a
 //! plain Hugging Face folder.
 
-use super::{save_model, template};
+use super::{Ends, LearningArguments, at_least_one, in_range, save_model};
 use crate::Context;
 use crate::board::{self, parse_bands};
 use crate::failure::{ExitStatus, InputError};
@@ -13,7 +13,6 @@ use crate::{checkpoint, engine, playing, source};
 use astra_arena::distractors::DistractorPool;
 use astra_arena::embed::LexicalEmbedder;
 use astra_arena::{Arena, EpisodeLimits};
-use astra_eval::{Bootstrap, Estimate, bootstrap_mean};
 use astra_model::{LearnOptions, LoraOptions, PolicySettings, Sampling, Weights};
 use astra_protocol::{ContentId, content_id};
 use astra_store::{RunFolder, RunSettings};
@@ -87,18 +86,6 @@ pub(crate) struct GrpoArguments {
     /// Roll out just the groups of a batch and learn from what they are, instead of until it is full
     #[arg(long)]
     no_filling: bool,
-    /// Train low-rank adapters of this rank and keep the weights frozen
-    #[arg(long, value_name = "RANK")]
-    lora: Option<usize>,
-    /// Scale of the adapters [default: twice the rank]
-    #[arg(long, value_name = "ALPHA", requires = "lora")]
-    lora_alpha: Option<f64>,
-    /// Recompute activations instead of keeping them: less memory, a third more time
-    #[arg(long)]
-    activation_checkpointing: bool,
-    /// Tokens that are learned from at once; less needs less memory and changes nothing else
-    #[arg(long, value_name = "N", default_value_t = 8192)]
-    tokens_at_once: usize,
     /// Episodes at a time; changes nothing but speed and memory
     #[arg(long, value_name = "N", default_value_t = 64)]
     concurrency: usize,
@@ -111,9 +98,8 @@ pub(crate) struct GrpoArguments {
     /// Take arenas without gold calls too
     #[arg(long)]
     allow_unproven: bool,
-    /// Chat template: the model's own, or one of ours
-    #[arg(long, value_name = "NAME", default_value = "auto", value_parser = ["auto", "model", "hermes", "compact"])]
-    template: String,
+    #[command(flatten)]
+    learning: LearningArguments,
 }
 
 /// Trains.
@@ -121,7 +107,7 @@ pub(crate) fn run(arguments: &GrpoArguments, context: &Context) -> anyhow::Resul
     let interrupt = Interrupt::install()?;
     let settings = settings(arguments, context)?;
     let play = play_settings(arguments, context)?;
-    let (chat, weights) = checkpoint::open(&arguments.model, template(&arguments.template))?;
+    let (chat, weights) = checkpoint::open(&arguments.model, arguments.learning.template())?;
     let records = source::all(&arguments.arenas, arguments.limit, arguments.allow_unproven)?;
     let ids: Vec<ContentId> = records.iter().map(|record| record.spec.id()).collect();
     let folder = folder(arguments, (&settings, &play), &ids, &weights, context)?;
@@ -166,22 +152,21 @@ fn settings(arguments: &GrpoArguments, context: &Context) -> Result<GrpoSettings
     if arguments.steps == 0 {
         return Err(InputError::new("a run has at least one step"));
     }
-    let at_least_one = [
+    at_least_one(&[
         ("--max-turn-tokens", arguments.max_turn_tokens),
-        ("--tokens-at-once", arguments.tokens_at_once),
         ("--concurrency", arguments.concurrency),
-        ("--lora", arguments.lora.unwrap_or(1)),
-    ];
-    if let Some((name, _)) = at_least_one.iter().find(|(_, value)| *value == 0) {
-        return Err(InputError::new(format!("`{name} 0`: at least 1 is needed")));
-    }
+    ])?;
+    arguments.learning.check()?;
+    let decay = arguments.weight_decay;
+    in_range(&[("--weight-decay", decay, (0.0..=1.0).contains(&decay), "from 0 to 1")])?;
+    let usual_lr = if arguments.learning.lora.is_some() { 1e-4 } else { 1e-5 };
     Ok(GrpoSettings {
         steps: arguments.steps,
         groups: arguments.groups,
         group_size: arguments.group_size,
         filling: !arguments.no_filling,
         max_staleness: arguments.max_staleness,
-        lr: arguments.lr.unwrap_or(if arguments.lora.is_some() { 1e-4 } else { 1e-5 }),
+        lr: arguments.lr.unwrap_or(usual_lr),
         warmup: arguments.warmup,
         weight_decay: arguments.weight_decay,
         clip: arguments.clip,
@@ -207,15 +192,16 @@ fn play_settings(arguments: &GrpoArguments, context: &Context) -> anyhow::Result
 
 fn backend(arguments: &GrpoArguments, weights: Weights, context: &Context) -> anyhow::Result<NativeBackend> {
     let threads = context.settings.threads.get();
-    let lora = arguments.lora.map(|rank| LoraOptions {
+    let learning = &arguments.learning;
+    let lora = learning.adapters().map(|(rank, alpha)| LoraOptions {
         rank,
-        alpha: arguments.lora_alpha.unwrap_or(2.0 * rank as f64),
+        alpha,
         seed: context.settings.seed,
         ..LoraOptions::default()
     });
     let engine = checkpoint::engine_options(&weights, arguments.concurrency, threads);
-    let learn = LearnOptions { threads, checkpointing: arguments.activation_checkpointing, lora };
-    let options = NativeOptions { learn, engine, tokens_at_once: arguments.tokens_at_once };
+    let learn = LearnOptions { threads, checkpointing: learning.activation_checkpointing, lora };
+    let options = NativeOptions { learn, engine, tokens_at_once: learning.tokens_at_once };
     Ok(NativeBackend::new(weights, options)?)
 }
 
@@ -231,13 +217,13 @@ fn folder(
         "grpo": settings,
         "play": play,
         "max_turn_tokens": arguments.max_turn_tokens,
-        "tokens_at_once": arguments.tokens_at_once,
-        "lora": arguments.lora,
-        "lora_alpha": arguments.lora_alpha,
-        "activation_checkpointing": arguments.activation_checkpointing,
+        "tokens_at_once": arguments.learning.tokens_at_once,
+        "lora": arguments.learning.lora,
+        "lora_alpha": arguments.learning.lora_alpha,
+        "activation_checkpointing": arguments.learning.activation_checkpointing,
         "model": weights.id(),
         "arenas": content_id(&json!(arenas)),
-        "template": arguments.template,
+        "template": arguments.learning.template,
         // The order of additions depends on them, and with it the last bits of the weights.
         "threads": context.settings.threads,
     });
@@ -308,13 +294,7 @@ impl GrpoWatch for Screen {
 
 /// The rewards of the first and the last tenth of the steps, with intervals, and where the time went.
 fn summarise(history: &[GrpoMetrics], model: &Path, context: &Context) -> anyhow::Result<()> {
-    let tenth = history.len().div_ceil(10);
-    let interval = |steps: &[GrpoMetrics]| -> anyhow::Result<Option<Estimate>> {
-        let rewards: Vec<f64> = steps.iter().filter_map(|step| step.rollouts.reward).collect();
-        Ok(bootstrap_mean(&rewards, Bootstrap::default())?)
-    };
-    let first = interval(&history[..tenth])?;
-    let last = interval(&history[history.len() - tenth..])?;
+    let rewards = Ends::of(history, |step| step.rollouts.reward)?;
     let seconds: f64 = history.iter().map(|step| step.time.seconds).sum();
     let share = |of: fn(&GrpoMetrics) -> f64| {
         history.iter().map(|step| of(step) * step.time.seconds).sum::<f64>() / seconds.max(1e-9)
@@ -331,21 +311,13 @@ fn summarise(history: &[GrpoMetrics], model: &Path, context: &Context) -> anyhow
     let printer = context.printer;
     if printer.json {
         return printer.json(&json!({
-            "steps": history.len(), "first_reward": first, "last_reward": last, "masked": masked,
+            "steps": history.len(), "first_reward": rewards.first, "last_reward": rewards.last, "masked": masked,
             "dropped_groups": dropped, "seconds": seconds, "generation_share": generation,
             "tools_share": tools, "learning_share": learning, "episodes_per_second": episodes,
             "tokens_per_second": tokens, "model": model,
         }));
     }
-    let shown = |estimate: Option<Estimate>| match estimate {
-        Some(Estimate { mean, low, high, .. }) => format!("{mean:.3} [{low:.3}, {high:.3}]"),
-        None => "–".to_owned(),
-    };
-    printer.say(format!(
-        "reward {} in the first tenth of the steps, {} in the last; {masked} rollouts masked",
-        shown(first),
-        shown(last),
-    ));
+    printer.say(format!("reward {rewards}; {masked} rollouts masked"));
     printer.say(format!(
         "time: {:.1} % generation, {:.1} % tools, {:.1} % learning; {episodes:.1} episodes/s, {tokens:.0} tokens/s",
         100.0 * generation,

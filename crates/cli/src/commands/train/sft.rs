@@ -3,14 +3,13 @@
 //! The run folder holds `settings.json`, `metrics.jsonl`, `skipped.jsonl`, `checkpoints/` while it runs and `model/`
 //! once it is done: a plain Hugging Face folder.
 
-use super::{save_model, template};
+use super::{Ends, LearningArguments, at_least_one, in_range, save_model};
 use crate::Context;
 use crate::checkpoint;
 use crate::failure::{ExitStatus, InputError};
 use crate::interrupt::Interrupt;
 use crate::printer::Printer;
 use anyhow::Context as _;
-use astra_eval::{Bootstrap, Estimate, bootstrap_mean};
 use astra_store::{RecordWriter, RunFolder, RunSettings};
 use astra_train::{Ended, LoraSettings, Reading, Samples, Sft, SftSettings, StepMetrics, Watch};
 use clap::Args;
@@ -45,9 +44,6 @@ pub(crate) struct SftArguments {
     /// Samples a step
     #[arg(long, value_name = "N", default_value_t = 16)]
     batch: usize,
-    /// Tokens that go through the model at once; less needs less memory and changes nothing else
-    #[arg(long, value_name = "N", default_value_t = 8192)]
-    tokens_at_once: usize,
     /// Longest sample in tokens; longer ones are reported and left out [default: the model's context]
     #[arg(long, value_name = "N")]
     max_tokens: Option<usize>,
@@ -75,15 +71,6 @@ pub(crate) struct SftArguments {
     /// Weight of the loss on tokens that the assistant did not write (for making a base model)
     #[arg(long, value_name = "W", default_value_t = 0.0)]
     context_loss: f32,
-    /// Train low-rank adapters of this rank and keep the weights frozen
-    #[arg(long, value_name = "RANK")]
-    lora: Option<usize>,
-    /// Scale of the adapters [default: twice the rank]
-    #[arg(long, value_name = "ALPHA", requires = "lora")]
-    lora_alpha: Option<f64>,
-    /// Recompute activations instead of keeping them: less memory, a third more time
-    #[arg(long)]
-    activation_checkpointing: bool,
     /// Traces to measure the loss on, never learned from
     #[arg(long, value_name = "DATA")]
     validate: Vec<PathBuf>,
@@ -93,15 +80,14 @@ pub(crate) struct SftArguments {
     /// Steps between checkpoints
     #[arg(long, value_name = "N", default_value_t = 100)]
     checkpoint_every: u64,
-    /// Chat template: the model's own, or one of ours
-    #[arg(long, value_name = "NAME", default_value = "auto", value_parser = ["auto", "model", "hermes", "compact"])]
-    template: String,
+    #[command(flatten)]
+    learning: LearningArguments,
 }
 
 /// Trains.
 pub(crate) fn run(arguments: &SftArguments, context: &Context) -> anyhow::Result<ExitStatus> {
     let interrupt = Interrupt::install()?;
-    let (chat, weights) = checkpoint::open(&arguments.model, template(&arguments.template))?;
+    let (chat, weights) = checkpoint::open(&arguments.model, arguments.learning.template())?;
     let longest = weights.config().max_positions;
     let max_tokens = arguments.max_tokens.unwrap_or(longest);
     if max_tokens > longest {
@@ -126,9 +112,9 @@ pub(crate) fn run(arguments: &SftArguments, context: &Context) -> anyhow::Result
     let threads = context.settings.threads.get();
     let mut sft = Sft::open(weights, &samples, validation.as_ref(), &settings, threads, folder.path())?;
     let mut screen = Screen::new(context.printer, settings.steps);
-    let ended = sft.run(interrupt.flag(), &mut screen)?;
+    let ended = sft.run(interrupt.flag(), &mut screen);
     screen.end();
-    if ended == Ended::Stopped {
+    if ended? == Ended::Stopped {
         context.printer.warn("stopped; the same command continues where it ended");
         return Ok(ExitStatus::Interrupted);
     }
@@ -138,27 +124,20 @@ pub(crate) fn run(arguments: &SftArguments, context: &Context) -> anyhow::Result
     Ok(ExitStatus::Done)
 }
 
-/// Refuses numbers that an option cannot mean: with some of them weights would become no numbers.
+/// Refuses numbers that options of the loop cannot mean.
 fn check_ranges(arguments: &SftArguments) -> Result<(), InputError> {
-    let SftArguments { final_lr, weight_decay, beta2, context_loss, lora_alpha, .. } = arguments;
+    let SftArguments { final_lr, weight_decay, beta2, context_loss, .. } = arguments;
     let share = |value: f64| (0.0..=1.0).contains(&value);
     // Moments are kept in f32, in which it must still be below 1.
     #[expect(clippy::cast_possible_truncation, reason = "the rounding is what is looked at")]
     let decays = (0.0..1.0).contains(&(*beta2 as f32));
-    let (context_loss, alpha) = (f64::from(*context_loss), lora_alpha.unwrap_or(1.0));
-    let checks = [
+    let context_loss = f64::from(*context_loss);
+    in_range(&[
         ("--final-lr", *final_lr, share(*final_lr), "from 0 to 1"),
         ("--weight-decay", *weight_decay, share(*weight_decay), "from 0 to 1"),
         ("--beta2", *beta2, decays, "from 0 to below 1"),
         ("--context-loss", context_loss, context_loss.is_finite() && context_loss >= 0.0, "0 or more"),
-        ("--lora-alpha", alpha, alpha.is_finite() && alpha > 0.0, "above 0"),
-    ];
-    match checks.into_iter().find(|(_, _, is_good, _)| !is_good) {
-        None => Ok(()),
-        Some((name, value, _, expected)) => {
-            Err(InputError::new(format!("`{name} {value}`: a number {expected} is needed")))
-        }
-    }
+    ])
 }
 
 fn settings(arguments: &SftArguments, samples: &Samples, seed: u64) -> Result<SftSettings, InputError> {
@@ -169,9 +148,8 @@ fn settings(arguments: &SftArguments, samples: &Samples, seed: u64) -> Result<Sf
             Err(InputError::new(format!("`{name} {value}` is not above 0")))
         }
     };
-    if arguments.batch == 0 || arguments.tokens_at_once == 0 || arguments.lora == Some(0) {
-        return Err(InputError::new("`--batch`, `--tokens-at-once` and `--lora` are at least 1"));
-    }
+    at_least_one(&[("--batch", arguments.batch)])?;
+    arguments.learning.check()?;
     check_ranges(arguments)?;
     #[expect(
         clippy::cast_possible_truncation,
@@ -189,14 +167,12 @@ fn settings(arguments: &SftArguments, samples: &Samples, seed: u64) -> Result<Sf
     if steps == 0 {
         return Err(InputError::new("a run has at least one step"));
     }
-    let lora = arguments
-        .lora
-        .map(|rank| LoraSettings { rank, alpha: arguments.lora_alpha.unwrap_or(2.0 * rank as f64) });
+    let lora = arguments.learning.adapters().map(|(rank, alpha)| LoraSettings { rank, alpha });
     let lr = arguments.lr.unwrap_or(if lora.is_some() { 2e-4 } else { 1e-4 });
     Ok(SftSettings {
         steps,
         batch: arguments.batch,
-        tokens_at_once: arguments.tokens_at_once,
+        tokens_at_once: arguments.learning.tokens_at_once,
         lr: positive("--lr", lr)?,
         warmup: arguments.warmup.unwrap_or(steps.div_ceil(33)),
         final_lr: arguments.final_lr,
@@ -205,7 +181,7 @@ fn settings(arguments: &SftArguments, samples: &Samples, seed: u64) -> Result<Sf
         clip: positive("--clip", arguments.clip)?,
         context_loss: arguments.context_loss,
         lora,
-        checkpointing: arguments.activation_checkpointing,
+        checkpointing: arguments.learning.activation_checkpointing,
         seed,
         checkpoint_every: arguments.checkpoint_every,
         keep: 2,
@@ -227,7 +203,7 @@ fn folder(
         "model": weights.id(),
         "samples": samples.id,
         "validation": validation.map(|samples| &samples.id),
-        "template": arguments.template,
+        "template": arguments.learning.template,
         // The order of additions depends on them, and with it the last bits of the weights.
         "threads": context.settings.threads,
     });
@@ -316,13 +292,7 @@ fn summarise(
     model: &Path,
     context: &Context,
 ) -> anyhow::Result<()> {
-    let tenth = history.len().div_ceil(10);
-    let interval = |steps: &[StepMetrics]| -> anyhow::Result<Option<Estimate>> {
-        let losses: Vec<f64> = steps.iter().map(|step| step.loss).collect();
-        Ok(bootstrap_mean(&losses, Bootstrap::default())?)
-    };
-    let first = interval(&history[..tenth])?;
-    let last = interval(&history[history.len() - tenth..])?;
+    let losses = Ends::of(history, |step| Some(step.loss))?;
     let tokens: usize = history.iter().map(|step| step.tokens).sum();
     let seconds: f64 = history.iter().map(|step| step.tokens as f64 / step.tokens_per_second.max(1e-9)).sum();
     let printer = context.printer;
@@ -330,19 +300,10 @@ fn summarise(
         return printer.json(&json!({
             "steps": history.len(), "samples": samples.samples.len(), "skipped": samples.skipped.len(),
             "tokens": tokens, "tokens_per_second": tokens as f64 / seconds.max(1e-9),
-            "first_loss": first, "last_loss": last,
+            "first_loss": losses.first, "last_loss": losses.last,
             "validation_loss": history.iter().rev().find_map(|step| step.validation_loss), "model": model,
         }));
     }
-    let shown = |estimate: Option<Estimate>| match estimate {
-        Some(Estimate { mean, low, high, .. }) => format!("{mean:.4} [{low:.4}, {high:.4}]"),
-        None => "–".to_owned(),
-    };
-    printer.say(format!(
-        "loss {} in the first tenth of the steps, {} in the last; {:.0} tokens/s",
-        shown(first),
-        shown(last),
-        tokens as f64 / seconds.max(1e-9)
-    ));
+    printer.say(format!("loss {losses}; {:.0} tokens/s", tokens as f64 / seconds.max(1e-9)));
     printer.data(format!("model: {}", model.display()))
 }
