@@ -6,6 +6,8 @@ use astra_arena::gates::Gatekeeper;
 use astra_arena::{Arena, ArenaError, Runtime, hand};
 use astra_protocol::ArenaSpec;
 use astra_sandbox::{DataFile, EngineOptions, PythonEngine, SandboxError};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
 use std::sync::{Arc, OnceLock};
 
 /// A test's failure: helpers return it, so that only `#[test]` functions unwrap.
@@ -56,4 +58,36 @@ pub fn arena_from(json: &serde_json::Value) -> Result<Arc<Arena>, ArenaError> {
 /// A seeded draw from `0..bound` (0 for an empty range).
 pub fn draw_below(rng: &mut impl rand_chacha::rand_core::Rng, bound: usize) -> usize {
     usize::try_from(rng.next_u64() % bound.max(1) as u64).unwrap_or(0)
+}
+
+/// The interpreter of a virtual environment in which a package from the Python index is installed; `folder` is the
+/// test's `CARGO_TARGET_TMPDIR`.
+///
+/// The environment's name carries the package (`name==version`), so that another version is installed anew.
+pub fn python_with(package: &str, folder: &Path) -> TestResult<PathBuf> {
+    let folder = folder.join(package.replace("==", "-"));
+    let python = folder.join("bin/python");
+    // Written last: an installation that was broken off has none.
+    let done = folder.join("installed");
+    if !done.exists() {
+        let venv = Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder).output()?;
+        succeeded(&venv, "`python3 -m venv`")?;
+        let pip = Command::new(&python).args(["-m", "pip", "install", "--quiet", package]).output()?;
+        succeeded(
+            &pip,
+            &format!("`pip install {package}`, which this test needs an index of packages for,"),
+        )?;
+        std::fs::write(&done, "")?;
+    }
+    Ok(python)
+}
+
+/// What a program printed; an error with everything that it said where it failed.
+pub fn succeeded(output: &Output, who: &str) -> TestResult<String> {
+    let said = |bytes| String::from_utf8_lossy(bytes).into_owned();
+    if output.status.success() {
+        return Ok(said(&output.stdout));
+    }
+    Err(format!("{who} failed with {}:\n{}{}", output.status, said(&output.stdout), said(&output.stderr))
+        .into())
 }

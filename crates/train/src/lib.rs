@@ -19,6 +19,7 @@ mod order;
 mod rows;
 mod samples;
 mod sft;
+mod tensorboard;
 
 pub use backend::{Datum, NativeBackend, NativeOptions, Objective, OptimStep, PassOutput, TrainBackend};
 pub use error::TrainError;

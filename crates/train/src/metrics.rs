@@ -1,9 +1,11 @@
-//! What a run says of each step: `metrics.jsonl`, one object a line.
+//! What a run says of each step: `metrics.jsonl`, one object a line, and the same numbers for TensorBoard.
 //!
-//! A resumed run repeats the steps after its checkpoint, so lines behind it are dropped first. Everything but
-//! `tokens_per_second` is the same in every run of the same settings.
+//! A resumed run repeats the steps after its checkpoint, so lines behind it are dropped first, and the event file is
+//! written anew from the lines that stay. Everything but `tokens_per_second` is the same in every run of the same
+//! settings.
 
 use crate::TrainError;
+use crate::tensorboard::{EventFile, numbers};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions};
@@ -39,38 +41,64 @@ pub struct StepMetrics {
 pub(crate) trait Line: Serialize + DeserializeOwned {
     /// The step that it speaks of.
     fn step(&self) -> u64;
+    /// The group of curves that a number belongs to; nothing where it is none.
+    fn group(field: &str) -> Option<&'static str>;
 }
 
 impl Line for StepMetrics {
     fn step(&self) -> u64 {
         self.step
     }
+
+    fn group(field: &str) -> Option<&'static str> {
+        match field {
+            "step" => None,
+            "epoch" | "tokens_per_second" => Some("progress"),
+            _ => Some("sft"),
+        }
+    }
 }
 
-/// The file.
+/// The files.
 #[derive(Debug)]
 pub(crate) struct MetricsFile<L> {
     path: PathBuf,
     file: File,
+    events: EventFile,
     lines: PhantomData<fn(L)>,
 }
 
 impl<L: Line> MetricsFile<L> {
-    /// Opens the file and keeps the lines of the first `steps` steps.
-    pub(crate) fn open(path: &Path, steps: u64) -> Result<Self, TrainError> {
-        let kept = kept_lines::<L>(path, steps).map_err(io("read", path))?;
+    /// Opens `metrics.jsonl` and `tensorboard/` of a run folder and keeps the lines of the first `steps` steps.
+    pub(crate) fn open(folder: &Path, steps: u64) -> Result<Self, TrainError> {
+        let path = metrics_of(folder);
+        let kept = kept_lines::<L>(&path, steps).map_err(io("read", &path))?;
         let temporary = path.with_extension("jsonl.tmp");
-        std::fs::write(&temporary, kept).map_err(io("write", &temporary))?;
-        std::fs::rename(&temporary, path).map_err(io("rename", path))?;
-        let file = OpenOptions::new().append(true).open(path).map_err(io("open", path))?;
-        Ok(Self { path: path.to_owned(), file, lines: PhantomData })
+        std::fs::write(&temporary, &kept).map_err(io("write", &temporary))?;
+        std::fs::rename(&temporary, &path).map_err(io("rename", &path))?;
+        let file = OpenOptions::new().append(true).open(&path).map_err(io("open", &path))?;
+        let curves = folder.join("tensorboard");
+        let events = EventFile::create(&curves).map_err(io("write", &curves))?;
+        let mut files = Self { path, file, events, lines: PhantomData };
+        for line in kept.lines().filter_map(|line| serde_json::from_str::<L>(line).ok()) {
+            files.draw(&line)?;
+        }
+        Ok(files)
     }
 
     /// Adds a line.
     pub(crate) fn write(&mut self, metrics: &L) -> Result<(), TrainError> {
         let line = serde_json::to_string(metrics)
             .map_err(|error| io("write", &self.path)(std::io::Error::other(error)))?;
-        writeln!(self.file, "{line}").map_err(io("write", &self.path))
+        writeln!(self.file, "{line}").map_err(io("write", &self.path))?;
+        self.draw(metrics)
+    }
+
+    fn draw(&mut self, metrics: &L) -> Result<(), TrainError> {
+        let line = serde_json::to_value(metrics)
+            .map_err(|error| io("write", &self.path)(std::io::Error::other(error)))?;
+        let drawn = self.events.scalars(metrics.step(), numbers(&line, L::group));
+        drawn.map_err(io("write", &self.events.path))
     }
 
     /// Puts all lines on the disk, so that no checkpoint outlives the lines before it.
@@ -80,9 +108,14 @@ impl<L: Line> MetricsFile<L> {
 }
 
 /// The metrics of a run so far.
-pub(crate) fn read<L: Line>(path: &Path) -> Result<Vec<L>, TrainError> {
-    let text = std::fs::read_to_string(path).map_err(io("read", path))?;
+pub(crate) fn read<L: Line>(folder: &Path) -> Result<Vec<L>, TrainError> {
+    let path = metrics_of(folder);
+    let text = std::fs::read_to_string(&path).map_err(io("read", &path))?;
     Ok(text.lines().map_while(|line| serde_json::from_str(line).ok()).collect())
+}
+
+fn metrics_of(folder: &Path) -> PathBuf {
+    folder.join("metrics.jsonl")
 }
 
 fn kept_lines<L: Line>(path: &Path, steps: u64) -> std::io::Result<String> {
@@ -131,15 +164,15 @@ mod tests {
     fn a_resumed_run_drops_what_it_repeats_and_torn_lines() {
         let world = tempfile::tempdir().unwrap();
         let path = world.path().join("metrics.jsonl");
-        let mut file = MetricsFile::open(&path, 0).unwrap();
+        let mut file = MetricsFile::open(world.path(), 0).unwrap();
         (1..=5).for_each(|at| file.write(&step(at)).unwrap());
         std::fs::write(&path, std::fs::read_to_string(&path).unwrap() + "{\"step\":6,").unwrap();
-        let mut file = MetricsFile::open(&path, 3).unwrap();
+        let mut file = MetricsFile::open(world.path(), 3).unwrap();
         file.write(&step(4)).unwrap();
         let steps: Vec<u64> =
-            read::<StepMetrics>(&path).unwrap().iter().map(|metrics| metrics.step).collect();
+            read::<StepMetrics>(world.path()).unwrap().iter().map(|metrics| metrics.step).collect();
         assert_eq!(steps, [1, 2, 3, 4]);
-        MetricsFile::<StepMetrics>::open(&path, 0).unwrap();
-        assert!(read::<StepMetrics>(&path).unwrap().is_empty());
+        MetricsFile::<StepMetrics>::open(world.path(), 0).unwrap();
+        assert!(read::<StepMetrics>(world.path()).unwrap().is_empty());
     }
 }

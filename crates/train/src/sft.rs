@@ -168,7 +168,7 @@ impl<'a> Sft<'a> {
             LearnerFile::read(&newest, progress.step)?.restore(&mut learner)?;
         }
         let written = progress.step.saturating_sub(u64::from(progress.unfinished.is_some()));
-        let metrics = MetricsFile::open(&folder.join("metrics.jsonl"), written)?;
+        let metrics = MetricsFile::open(folder, written)?;
         let order = Order::new(samples.samples.len(), settings.batch, settings.seed);
         Ok(Self { settings, samples, validation, learner, checkpoints, metrics, progress, order })
     }
@@ -226,7 +226,7 @@ impl<'a> Sft<'a> {
 
     /// All metrics of the run, those before a resumption too.
     pub fn history(folder: &Path) -> Result<Vec<StepMetrics>, TrainError> {
-        metrics::read(&folder.join("metrics.jsonl"))
+        metrics::read(folder)
     }
 
     fn step(&mut self) -> Result<StepMetrics, TrainError> {

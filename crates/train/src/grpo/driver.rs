@@ -194,7 +194,7 @@ impl<'a> Grpo<'a> {
             filling = read_json(&newest.join(FILLING))?;
             backend.load(&newest)?;
         }
-        let metrics = MetricsFile::open(&folder.join("metrics.jsonl"), progress.step)?;
+        let metrics = MetricsFile::open(folder, progress.step)?;
         let order = Order::new(environment.tasks(), 1, settings.seed);
         Ok(Self { settings, environment, backend, checkpoints, metrics, progress, filling, order })
     }
@@ -240,7 +240,7 @@ impl<'a> Grpo<'a> {
 
     /// All metrics of the run in `folder`, those before a resumption too.
     pub fn history(folder: &Path) -> Result<Vec<GrpoMetrics>, TrainError> {
-        metrics::read(&folder.join("metrics.jsonl"))
+        metrics::read(folder)
     }
 
     fn save(&self) -> Result<(), TrainError> {

@@ -47,6 +47,25 @@ impl Line for GrpoMetrics {
     fn step(&self) -> u64 {
         self.step
     }
+
+    fn group(field: &str) -> Option<&'static str> {
+        Some(match field {
+            "step" => return None,
+            "reward" | "f1" | "recall" | "precision" | "answer" => "reward",
+            "turns" | "calls" | "irrelevant_calls" | "invalid_calls" | "response_tokens" | "answered"
+            | "rollouts" | "masked" => "episodes",
+            "groups" | "valid_groups" | "valid_ratio" | "batch_groups" | "carried" | "age" | "waiting"
+            | "dropped" => "groups",
+            "epoch"
+            | "seconds"
+            | "generation_share"
+            | "tools_share"
+            | "learning_share"
+            | "tokens_per_second"
+            | "episodes_per_second" => "progress",
+            _ => "update",
+        })
+    }
 }
 
 /// Means over the measured rollouts of a step; absent where nothing was measured.

@@ -3,6 +3,7 @@
 mod arenas;
 mod bandit;
 mod conformance;
+mod curves;
 mod grpo;
 mod reading;
 mod sft;
