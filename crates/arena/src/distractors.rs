@@ -26,8 +26,9 @@ const HIGH: f64 = 0.85;
 /// Normalised nearness from which a tool is in the medium band.
 const MEDIUM: f64 = 0.4;
 
-/// How many tools to take from each band.
+/// How many tools to take from each band, and how many from wherever they come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct BandCounts {
     /// Normalised nearness above 0.85.
     pub high: usize,
@@ -35,6 +36,20 @@ pub struct BandCounts {
     pub medium: usize,
     /// Below 0.4.
     pub low: usize,
+    /// From the whole pool, however near: mixing at random, which the paper's bands are compared with.
+    pub any: usize,
+}
+
+impl BandCounts {
+    /// So many tools of high, medium and low nearness.
+    pub fn banded(high: usize, medium: usize, low: usize) -> Self {
+        Self { high, medium, low, any: 0 }
+    }
+
+    /// So many tools from the whole pool.
+    pub fn random(any: usize) -> Self {
+        Self { any, ..Self::default() }
+    }
 }
 
 /// A band of nearness.
@@ -47,6 +62,8 @@ pub enum Band {
     Medium,
     /// Below 0.4.
     Low,
+    /// All three: where tools are drawn at random.
+    Any,
 }
 
 impl Band {
@@ -224,9 +241,17 @@ impl DistractorPool {
             if arena.spec().gold.is_empty() { None } else { Some(gold_for_seed(runtime, arena, seed)?) };
         let mut rng = seeded_rng(seed, &format!("distractors {}", arena.id()));
         let mut mixing = Mixing { distractors: Vec::new(), report: MixingReport::default() };
-        let wanted = [(Band::High, counts.high), (Band::Medium, counts.medium), (Band::Low, counts.low)];
+        let mut wanted =
+            vec![(Band::High, counts.high), (Band::Medium, counts.medium), (Band::Low, counts.low)];
+        if counts.any > 0 {
+            wanted.push((Band::Any, counts.any));
+        }
         for (band, wanted) in wanted {
-            let mut open: Vec<usize> = (0..ranked.len()).filter(|at| ranked[*at].band == band).collect();
+            let is_taken = |at: &usize| mixing.report.picks.iter().any(|pick| pick.tool == ranked[*at].tool);
+            let mut open: Vec<usize> = (0..ranked.len())
+                .filter(|at| band == Band::Any || ranked[*at].band == band)
+                .filter(|at| !is_taken(at))
+                .collect();
             let available = open.len();
             let mut taken = 0;
             while taken < wanted && !open.is_empty() {

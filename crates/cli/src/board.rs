@@ -19,8 +19,8 @@ use std::sync::atomic::AtomicBool;
 pub(crate) struct BoardArguments {
     /// Arenas: a data set, a .jsonl file, a hand-written .json file, or a folder of either
     pub(crate) path: PathBuf,
-    /// Irrelevant tools from other arenas: how many of high, medium and low nearness
-    #[arg(long, value_name = "H,M,L")]
+    /// Irrelevant tools from other arenas: how many of high, medium and low nearness, or how many at random
+    #[arg(long, value_name = "H,M,L|N")]
     pub(crate) distractors: Option<String>,
     /// Share of tool calls that fail by injection (the paper trains with 0.2)
     #[arg(long, value_name = "P")]
@@ -80,14 +80,16 @@ pub(crate) fn load(
     loaded.into_iter().collect()
 }
 
-/// How many tools of each band a text such as `2,2,2` means.
+/// How many tools of each band a text such as `2,2,2` means; one number is drawn from the whole pool.
 pub(crate) fn parse_bands(text: &str) -> anyhow::Result<BandCounts> {
     let numbers: Option<Vec<usize>> = text.split(',').map(|part| part.trim().parse().ok()).collect();
     match numbers.as_deref() {
-        Some(&[high, medium, low]) => Ok(BandCounts { high, medium, low }),
+        Some(&[high, medium, low]) => Ok(BandCounts::banded(high, medium, low)),
+        Some(&[any]) => Ok(BandCounts::random(any)),
         Some(_) | None => {
-            Err(InputError::new(format!("`--distractors {text}`: three whole numbers are needed"))
+            Err(InputError::new(format!("`--distractors {text}`: one or three whole numbers are needed"))
                 .hint("high, medium, low, for example `--distractors 2,2,2`")
+                .hint("or how many at random, for example `--distractors 6`")
                 .into())
         }
     }
@@ -100,8 +102,9 @@ mod tests {
     #[test]
     fn bands_are_three_numbers() {
         let bands = parse_bands("1, 2,3").unwrap();
-        assert_eq!((bands.high, bands.medium, bands.low), (1, 2, 3));
-        for bad in ["", "1", "1,2", "1,2,3,4", "a,b,c", "-1,0,0"] {
+        assert_eq!(bands, BandCounts::banded(1, 2, 3));
+        assert_eq!(parse_bands("4").unwrap(), BandCounts::random(4));
+        for bad in ["", "1,2", "1,2,3,4", "a,b,c", "-1,0,0"] {
             assert!(parse_bands(bad).is_err(), "{bad}");
         }
     }

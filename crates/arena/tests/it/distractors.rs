@@ -11,7 +11,7 @@ use serde_json::{Value as Json, json};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-const MANY: BandCounts = BandCounts { high: 50, medium: 50, low: 50 };
+const MANY: BandCounts = BandCounts { high: 50, medium: 50, low: 50, any: 0 };
 
 /// One arena with one tool, in a domain of its own.
 fn stranger(name: &str, about: &str, code: &str) -> TestResult<Arc<Arena>> {
@@ -114,13 +114,28 @@ fn relatives_are_left_out() {
 #[test]
 fn the_draw_depends_on_the_seed_and_not_on_the_order_given() {
     let mut arenas = pool_arenas().unwrap();
-    let counts = BandCounts { high: 1, medium: 2, low: 2 };
+    let counts = BandCounts::banded(1, 2, 2);
     let first = names(&arenas, 5, counts).unwrap();
     arenas.reverse();
     arenas.push(Arc::clone(&arenas[0]));
     assert_eq!(names(&arenas, 5, counts).unwrap(), first);
     let draws: BTreeSet<Vec<String>> = (0..8).map(|seed| names(&arenas, seed, counts).unwrap()).collect();
     assert!(draws.len() > 1, "eight seeds, one draw");
+}
+
+#[test]
+fn at_random_every_tool_comes_up_and_none_twice() {
+    let arenas = pool_arenas().unwrap();
+    let all: BTreeSet<String> = names(&arenas, 0, BandCounts::random(99)).unwrap().into_iter().collect();
+    let banded: BTreeSet<String> = names(&arenas, 0, MANY).unwrap().into_iter().collect();
+    assert_eq!(all, banded, "the same tools may be mixed in either way");
+    let mut seen = BTreeSet::new();
+    for seed in 0..64 {
+        let drawn = names(&arenas, seed, BandCounts { any: 2, ..BandCounts::banded(1, 0, 0) }).unwrap();
+        assert_eq!(drawn.iter().collect::<BTreeSet<_>>().len(), 3, "{drawn:?}");
+        seen.extend(drawn.into_iter().skip(1));
+    }
+    assert_eq!(seen, all);
 }
 
 #[test]
@@ -137,7 +152,7 @@ fn a_mixing_opens_an_episode_that_offers_it() {
     let arenas = pool_arenas().unwrap();
     let pool = DistractorPool::new(&arenas, Arc::new(LexicalEmbedder));
     let own = arena_from(&towns()).unwrap();
-    let mixing = pool.sample(&runtime(), &own, BandCounts { high: 1, medium: 1, low: 1 }, 3).unwrap();
+    let mixing = pool.sample(&runtime(), &own, BandCounts::banded(1, 1, 1), 3).unwrap();
     let count = mixing.distractors.len();
     assert_eq!(count, 3);
     let options = EpisodeOptions { distractors: mixing.distractors, ..EpisodeOptions::default() };

@@ -58,7 +58,7 @@ fn it_is_perfect_and_answers_in_the_users_language() {
 #[test]
 fn failures_and_distractors_cost_nothing_but_turns() {
     let pool = DistractorPool::new(&arenas().unwrap(), Arc::new(LexicalEmbedder));
-    let bands = Some(BandCounts { high: 2, medium: 2, low: 2 });
+    let bands = Some(BandCounts::banded(2, 2, 2));
     let options = SolveOptions {
         failure_rate: 0.2,
         bands,

@@ -34,7 +34,7 @@ fn the_oracle_is_perfect_and_says_the_answer() {
 #[test]
 fn the_oracle_survives_injected_failures_and_distractors() {
     let pool = DistractorPool::new(&arenas().unwrap(), Arc::new(LexicalEmbedder));
-    let bands = Some(BandCounts { high: 2, medium: 2, low: 2 });
+    let bands = Some(BandCounts::banded(2, 2, 2));
     let options = SolveOptions { failure_rate: 0.2, bands, seed: 3, ..SolveOptions::default() };
     let played = run(BuiltinPolicy::Oracle, &options, Some(&pool)).unwrap();
     assert!(played.iter().all(|one| one.score.f1.measured() == Some(1.0)));

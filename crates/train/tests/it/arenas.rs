@@ -48,10 +48,7 @@ fn prompt(rollout: &Rollout) -> &[u32] {
 
 #[test]
 fn a_group_shares_its_world_and_differs_in_its_tokens() {
-    let mixed = PlaySettings {
-        distractors: Some(BandCounts { high: 1, medium: 1, low: 1 }),
-        ..PlaySettings::default()
-    };
+    let mixed = PlaySettings { distractors: Some(BandCounts::banded(1, 1, 1)), ..PlaySettings::default() };
     let seeds: [(u64, &[u64]); 5] = [(7, &[1, 2, 1]), (0, &[1]), (1, &[1]), (2, &[1]), (3, &[1])];
     let found = groups(BUOY, mixed, &seeds).unwrap();
     let one = &found[0];

@@ -71,8 +71,9 @@ pub(crate) struct GrpoArguments {
     /// Tokens that an episode writes at most [default: the model's context]
     #[arg(long, value_name = "N")]
     max_output_tokens: Option<u64>,
-    /// Irrelevant tools from other arenas, drawn anew for every group: how many of high, medium and low nearness
-    #[arg(long, value_name = "H,M,L")]
+    /// Irrelevant tools from other arenas, drawn anew for every group: how many of high, medium and low nearness, or how
+    /// many at random
+    #[arg(long, value_name = "H,M,L|N")]
     distractors: Option<String>,
     /// Share of tool calls that fail by injection (the paper trains with 0.2)
     #[arg(long, value_name = "P")]
