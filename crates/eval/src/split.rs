@@ -5,6 +5,8 @@
 //! cluster holds nearly everything (entities meet each other in questions), whole clusters cannot fill the held-out
 //! side; then a region is grown from the rarest entities, and the arenas that bridge to the rest are dropped.
 //!
+//! Arenas can be barred from the held-out side, because a model has seen their keys elsewhere.
+//!
 //! Deterministic in keys, share and seed. Knows nothing of files.
 
 use astra_protocol::seeded_rng;
@@ -48,9 +50,11 @@ pub enum SplitError {
 
 /// Puts each arena, given by its keys, on a side, about a share of `held_out` of them on the held-out one.
 ///
-/// `may_drop` allows to drop arenas that bridge the sides where whole clusters cannot fill the held-out side.
+/// `barred` says of each arena whether it may not be held out; empty means that all may. `may_drop` allows to drop arenas
+/// that bridge the sides where whole clusters cannot fill the held-out side.
 pub fn split(
     keys: &[BTreeSet<String>],
+    barred: &[bool],
     held_out: f64,
     seed: u64,
     may_drop: bool,
@@ -62,11 +66,14 @@ pub fn split(
     let wanted = ((keys.len() as f64 * held_out).round() as usize).max(1);
     let (ids, arenas_of) = numbered(keys);
     let clusters = clusters(&ids, arenas_of.len());
-    let whole = by_clusters(&clusters, keys.len(), wanted, seed);
+    let is_barred = |arena: usize| barred.get(arena).copied().unwrap_or(false);
+    let free: Vec<Vec<usize>> =
+        clusters.iter().filter(|cluster| !cluster.iter().any(|arena| is_barred(*arena))).cloned().collect();
+    let whole = by_clusters(&free, clusters.len() > 1, keys.len(), wanted, seed);
     let held = |sides: &[Side]| sides.iter().filter(|side| **side == Side::HeldOut).count();
     let sides = if may_drop && (held(&whole) as f64) < ENOUGH * wanted as f64 {
         let order = draws(keys.len(), seed, "split tie");
-        grown(&ids, &arenas_of, wanted, &order)
+        grown(&ids, &arenas_of, wanted, &order, &is_barred)
     } else {
         whole
     };
@@ -137,8 +144,8 @@ fn root(parent: &mut [usize], mut at: usize) -> usize {
     at
 }
 
-/// Whole clusters in seeded order, as long as they fit; when none fits, the smallest one.
-fn by_clusters(clusters: &[Vec<usize>], arenas: usize, wanted: usize, seed: u64) -> Vec<Side> {
+/// Whole clusters in seeded order, as long as they fit; when none fits, the smallest one, if `others` are left to train.
+fn by_clusters(clusters: &[Vec<usize>], others: bool, arenas: usize, wanted: usize, seed: u64) -> Vec<Side> {
     let mut sides = vec![Side::Train; arenas];
     let draws = draws(clusters.len(), seed, "split cluster");
     let mut order: Vec<usize> = (0..clusters.len()).collect();
@@ -151,7 +158,7 @@ fn by_clusters(clusters: &[Vec<usize>], arenas: usize, wanted: usize, seed: u64)
             clusters[*cluster].iter().for_each(|arena| sides[*arena] = Side::HeldOut);
         }
     }
-    if held == 0 && clusters.len() > 1 {
+    if held == 0 && others {
         let smallest = order.iter().min_by_key(|cluster| (clusters[**cluster].len(), draws[**cluster]));
         if let Some(smallest) = smallest {
             clusters[*smallest].iter().for_each(|arena| sides[*arena] = Side::HeldOut);
@@ -162,11 +169,19 @@ fn by_clusters(clusters: &[Vec<usize>], arenas: usize, wanted: usize, seed: u64)
 
 /// Grows the held-out side: the arena whose missing keys touch the fewest others comes next, until enough arenas are
 /// covered whole. Arenas covered in part are dropped.
-fn grown(ids: &[Vec<usize>], arenas_of: &[Vec<usize>], wanted: usize, order: &[u64]) -> Vec<Side> {
+fn grown(
+    ids: &[Vec<usize>],
+    arenas_of: &[Vec<usize>],
+    wanted: usize,
+    order: &[u64],
+    is_barred: &dyn Fn(usize) -> bool,
+) -> Vec<Side> {
     let mut cost: Vec<usize> =
         ids.iter().map(|own| own.iter().map(|key| arenas_of[*key].len()).sum()).collect();
-    let mut queue: BTreeSet<(usize, u64, usize)> =
-        (0..ids.len()).map(|arena| (cost[arena], order[arena], arena)).collect();
+    let mut queue: BTreeSet<(usize, u64, usize)> = (0..ids.len())
+        .filter(|arena| !is_barred(*arena))
+        .map(|arena| (cost[arena], order[arena], arena))
+        .collect();
     let mut taken = vec![false; arenas_of.len()];
     let mut chosen = BTreeSet::new();
     while chosen.len() < wanted {
@@ -190,7 +205,7 @@ fn grown(ids: &[Vec<usize>], arenas_of: &[Vec<usize>], wanted: usize, order: &[u
         match inside {
             0 if chosen.contains(&arena) => Side::HeldOut,
             0 => Side::Train,
-            some if some == own.len() => Side::HeldOut,
+            some if some == own.len() && !is_barred(arena) => Side::HeldOut,
             _ => Side::Dropped,
         }
     };
@@ -223,40 +238,40 @@ mod tests {
     fn clusters_stay_whole_and_nothing_is_dropped() {
         let names: Vec<String> = (0..60).map(|at| format!("pair {}", at / 2)).collect();
         let keys: Vec<BTreeSet<String>> = names.iter().map(|name| BTreeSet::from([name.clone()])).collect();
-        let sides = split(&keys, 0.1, 1, true).unwrap();
+        let sides = split(&keys, &[], 0.1, 1, true).unwrap();
         assert_eq!((count(&sides, Side::HeldOut), count(&sides, Side::Dropped)), (6, 0));
         assert_eq!(shared(&keys, &sides), 0);
-        assert_eq!(split(&keys, 0.1, 1, true).unwrap(), sides);
-        assert_ne!(split(&keys, 0.1, 2, true).unwrap(), sides);
+        assert_eq!(split(&keys, &[], 0.1, 1, true).unwrap(), sides);
+        assert_ne!(split(&keys, &[], 0.1, 2, true).unwrap(), sides);
     }
 
     #[test]
     fn a_chain_that_holds_everything_together_is_cut_at_its_rare_end() {
         let chain: Vec<BTreeSet<String>> =
             (0..100).map(|at| BTreeSet::from([format!("{at}"), format!("{}", at + 1)])).collect();
-        let sides = split(&chain, 0.1, 7, true).unwrap();
+        let sides = split(&chain, &[], 0.1, 7, true).unwrap();
         assert!((8..=12).contains(&count(&sides, Side::HeldOut)), "{sides:?}");
         assert!(
             (1..=2).contains(&count(&sides, Side::Dropped)),
             "a region of a chain has two ends: {sides:?}"
         );
         assert_eq!(shared(&chain, &sides), 0);
-        let refused = split(&chain, 0.1, 7, false).unwrap_err();
+        let refused = split(&chain, &[], 0.1, 7, false).unwrap_err();
         assert_eq!(refused, SplitError::Indivisible { arenas: 100, clusters: 1 });
     }
 
     #[test]
     fn what_cannot_be_divided_is_refused() {
         let same = keys(&[&["a"], &["a"], &["a"]]);
-        assert!(matches!(split(&same, 0.3, 0, true), Err(SplitError::Indivisible { .. })));
-        assert!(matches!(split(&same, 1.0, 0, true), Err(SplitError::Share { .. })));
-        assert!(matches!(split(&[], 0.5, 0, true), Err(SplitError::Indivisible { .. })));
+        assert!(matches!(split(&same, &[], 0.3, 0, true), Err(SplitError::Indivisible { .. })));
+        assert!(matches!(split(&same, &[], 1.0, 0, true), Err(SplitError::Share { .. })));
+        assert!(matches!(split(&[], &[], 0.5, 0, true), Err(SplitError::Indivisible { .. })));
     }
 
     #[test]
     fn arenas_without_keys_go_where_they_are_needed() {
         let keys = keys(&[&["a"], &["a"], &["a"], &["a"], &[], &[]]);
-        let sides = split(&keys, 0.3, 0, true).unwrap();
+        let sides = split(&keys, &[], 0.3, 0, true).unwrap();
         assert_eq!(sides[..4], [Side::Train; 4]);
         assert_eq!(sides[4..], [Side::HeldOut; 2]);
     }
@@ -266,7 +281,7 @@ mod tests {
         let mut lists = keys(&[&[], &[]]);
         lists.extend((0..18).map(|at| BTreeSet::from([format!("{at}"), format!("{}", at + 1)])));
         let (ids, arenas_of) = numbered(&lists);
-        let sides = grown(&ids, &arenas_of, 4, &draws(lists.len(), 0, "test"));
+        let sides = grown(&ids, &arenas_of, 4, &draws(lists.len(), 0, "test"), &|_| false);
         assert_eq!(sides[..2], [Side::HeldOut; 2]);
         assert_eq!((count(&sides, Side::HeldOut), shared(&lists, &sides)), (4, 0));
     }
@@ -274,7 +289,25 @@ mod tests {
     #[test]
     fn when_every_cluster_is_too_large_the_smallest_is_held_out() {
         let keys = keys(&[&["a"], &["a"], &["b"], &["b"], &["b"]]);
-        let sides = split(&keys, 0.1, 0, false).unwrap();
+        let sides = split(&keys, &[], 0.1, 0, false).unwrap();
         assert_eq!(count(&sides, Side::HeldOut), 2);
+    }
+
+    #[test]
+    fn what_is_barred_is_never_held_out_nor_shares_a_key_with_what_is() {
+        let chain: Vec<BTreeSet<String>> =
+            (0..100).map(|at| BTreeSet::from([format!("{at}"), format!("{}", at + 1)])).collect();
+        let pairs: Vec<BTreeSet<String>> =
+            (0..100).map(|at| BTreeSet::from([format!("pair {}", at / 2)])).collect();
+        let barred: Vec<bool> = (0..100).map(|at| at % 10 < 7).collect();
+        for keys in [chain, pairs] {
+            let sides = split(&keys, &barred, 0.1, 3, true).unwrap();
+            assert!(count(&sides, Side::HeldOut) >= 6, "{sides:?}");
+            assert!(sides.iter().zip(&barred).all(|(side, barred)| !barred || *side != Side::HeldOut));
+            assert_eq!(shared(&keys, &sides), 0);
+        }
+        let all = vec![true; 2];
+        let apart = keys(&[&["a"], &["b"]]);
+        assert!(matches!(split(&apart, &all, 0.5, 0, true), Err(SplitError::Indivisible { .. })));
     }
 }

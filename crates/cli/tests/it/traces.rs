@@ -119,6 +119,35 @@ fn a_split_shares_nothing_and_repeats_itself() {
         .expect_code(1)
         .unwrap();
     assert!(said.stderr.contains("cannot be divided") && said.stderr.contains("hint: "), "{}", said.stderr);
+    // What one model learned from is held out for nobody who knows its keys.
+    let split = |seen: &str, by: &str, out: &str| {
+        world.run(&[
+            "arenas",
+            "split",
+            "arenas",
+            "--by",
+            by,
+            "--held-out",
+            "0.1",
+            "--seen",
+            seen,
+            "--out",
+            out,
+        ])
+    };
+    split("shape-one/train.keys", "shape", "unseen").unwrap().expect_code(0).unwrap();
+    let unseen = world.read("unseen/held-out/part-00000.jsonl").unwrap();
+    let held_out = world.read("shape-one/held-out/part-00000.jsonl").unwrap();
+    assert_eq!(unseen.lines().count(), 2);
+    assert!(unseen.lines().all(|line| held_out.contains(line)), "{unseen}");
+    for (seen, by, said) in [
+        ("shape-one/train.keys", "entity,shape", "has no keys by `entity`"),
+        ("none", "shape", "none: No such file"),
+        ("arenas/manifest.json", "shape", "manifest.json:1: does not begin with `keys by "),
+    ] {
+        let refused = split(seen, by, "refused").unwrap().expect_code(1).unwrap();
+        assert!(refused.stderr.contains(said) && refused.stderr.contains("hint: "), "{}", refused.stderr);
+    }
 }
 
 #[test]

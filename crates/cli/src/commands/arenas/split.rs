@@ -1,5 +1,8 @@
 //! `astra arenas split`: two data sets, one to learn from and one to measure with, that share nothing.
 //!
+//! Beside them stands `train.keys`: hashes of what a model that learns from the train side will have seen, so that later
+//! sets can be held out from that model, too (`--seen`).
+//!
 //! The arenas are read twice, once for their keys and once to be written, so that a large set needs no more memory
 //! than its keys. The overlap that is printed is measured on what was written.
 
@@ -35,6 +38,16 @@ enum By {
     Source,
 }
 
+impl By {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Entity => "entity",
+            Self::Shape => "shape",
+            Self::Source => "source",
+        }
+    }
+}
+
 /// Arguments of `split`.
 #[derive(Args, Debug)]
 #[command(
@@ -49,6 +62,9 @@ pub(crate) struct SplitArguments {
     /// Share of the arenas to hold out
     #[arg(long, value_name = "SHARE", default_value_t = 0.1)]
     held_out: f64,
+    /// Hold nothing out that shares a key with what is hashed in these `train.keys` of earlier splits
+    #[arg(long, value_name = "FILE")]
+    seen: Vec<PathBuf>,
     /// Folder for the two data sets, DIR/train and DIR/held-out
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
@@ -83,8 +99,15 @@ pub(crate) fn run(arguments: &SplitArguments, context: &Context) -> anyhow::Resu
     let read = keyed(arguments)?;
     // An arena has one shape and one source, so nothing bridges two; entities and combinations do.
     let may_drop = arguments.by.contains(&By::Entity) || arguments.by.len() > 1;
-    let sides = split(&read.keys, arguments.held_out, seed, may_drop).map_err(|error| {
-        let error = InputError::new(error.to_string());
+    let seen = Seen::read(arguments)?;
+    let barred = seen.bars(&read.keys);
+    let sides = split(&read.keys, &barred, arguments.held_out, seed, may_drop).map_err(|error| {
+        let mut error = InputError::new(error.to_string());
+        let known = barred.iter().filter(|barred| **barred).count();
+        if known > 0 {
+            error =
+                error.hint(format!("{known} arenas share keys with `--seen`; more arenas hold more others"));
+        }
         let error = match arguments.by.as_slice() {
             [By::Entity] => {
                 error.hint("`--by shape` or `--by source` may divide what entities hold together")
@@ -96,7 +119,7 @@ pub(crate) fn run(arguments: &SplitArguments, context: &Context) -> anyhow::Resu
         error.hint("`--held-out` is a share, for example 0.1")
     })?;
     for side in [Side::Train, Side::HeldOut] {
-        let ended = write(arguments, side, &sides, &read, &interrupt, context)?;
+        let ended = write(arguments, side, &sides, (&read, &seen), &interrupt, context)?;
         if interrupt.is_set() || ended == Ended::Stopped {
             context.printer.warn("stopped; run again with `--resume` to continue");
             return Ok(ExitStatus::Interrupted);
@@ -119,6 +142,70 @@ fn keys_of(spec: &ArenaSpec, by: &[By]) -> BTreeSet<String> {
 fn short(key: String) -> String {
     const LONG: usize = 64;
     if key.len() <= LONG { key } else { ContentId::of_bytes(key.as_bytes()).0 }
+}
+
+/// What was seen: hashes of keys, and of the files that hold them.
+#[derive(Debug, Default)]
+struct Seen {
+    hashes: BTreeSet<String>,
+    files: Vec<ContentId>,
+}
+
+impl Seen {
+    fn read(arguments: &SplitArguments) -> Result<Self, InputError> {
+        let mut seen = Self::default();
+        for file in &arguments.seen {
+            let wrong = |what: String| {
+                InputError::new(format!("{}{what}", file.display()))
+                    .hint("`astra arenas split` writes such a file, `train.keys`, beside its two sides")
+            };
+            let text = std::fs::read_to_string(file).map_err(|error| wrong(format!(": {error}")))?;
+            let mut lines = text.lines();
+            let by: BTreeSet<By> = lines
+                .next()
+                .and_then(|line| line.strip_prefix(HEADING))
+                .and_then(|names| names.split(',').map(|name| By::from_str(name, false).ok()).collect())
+                .ok_or_else(|| wrong(format!(":1: does not begin with `{HEADING}`")))?;
+            if let Some(missing) = arguments.by.iter().find(|wanted| !by.contains(*wanted)) {
+                let missing = missing.name();
+                return Err(wrong(format!(" has no keys by `{missing}`")).hint("or leave it out of `--by`"));
+            }
+            for (at, line) in lines.enumerate() {
+                if line.len() != HASH || !line.bytes().all(|letter| letter.is_ascii_hexdigit()) {
+                    return Err(wrong(format!(":{}: `{line}` is no hash of {HASH} hex digits", at + 2)));
+                }
+                seen.hashes.insert(line.to_owned());
+            }
+            seen.files.push(ContentId::of_bytes(text.as_bytes()));
+        }
+        Ok(seen)
+    }
+
+    /// Of each arena, whether it shares a key with what was seen.
+    fn bars(&self, keys: &[BTreeSet<String>]) -> Vec<bool> {
+        keys.iter().map(|keys| keys.iter().any(|key| self.hashes.contains(&hash(key)))).collect()
+    }
+}
+
+/// Writes what a model that learns from the train side will have seen.
+fn write_keys(arguments: &SplitArguments, keys: &BTreeSet<String>) -> anyhow::Result<()> {
+    let by: BTreeSet<&str> = arguments.by.iter().map(|by| by.name()).collect();
+    let mut text = format!("{HEADING}{}\n", by.into_iter().collect::<Vec<_>>().join(","));
+    for hash in keys.iter().map(|key| hash(key)).collect::<BTreeSet<_>>() {
+        text += &hash;
+        text.push('\n');
+    }
+    Ok(std::fs::write(arguments.out.join("train.keys"), text)?)
+}
+
+/// Beginning of a file of keys.
+const HEADING: &str = "keys by ";
+
+/// Hex digits of a key's hash: 40 bits, with which a false match among thousands of keys costs an arena now and then.
+const HASH: usize = 10;
+
+fn hash(key: &str) -> String {
+    ContentId::of_bytes(key.as_bytes()).0[..HASH].to_owned()
 }
 
 fn keyed(arguments: &SplitArguments) -> Result<Keyed, StoreError> {
@@ -144,12 +231,13 @@ fn write(
     arguments: &SplitArguments,
     side: Side,
     sides: &[Side],
-    read: &Keyed,
+    (read, seen): (&Keyed, &Seen),
     interrupt: &Interrupt,
     context: &Context,
 ) -> anyhow::Result<Ended> {
     let settings = json!({
         "by": arguments.by, "held_out": arguments.held_out, "seed": context.settings.seed, "side": side,
+        "seen": seen.files,
     });
     let mut stage = Stage::new("arenas split", settings);
     stage.inputs.insert("arenas".to_owned(), read.id.0.clone());
@@ -188,6 +276,7 @@ fn report(arguments: &SplitArguments, sides: &[Side], context: &Context) -> anyh
     let (held_out, held_out_keys) = counted(arguments, Side::HeldOut, sides.len())?;
     let dropped = sides.iter().filter(|side| **side == Side::Dropped).count();
     let shared = overlap(&train_keys, &held_out_keys);
+    write_keys(arguments, &train_keys)?;
     let summary = json!({
         "by": arguments.by, "seed": context.settings.seed, "train": train, "held_out": held_out,
         "dropped": dropped, "overlap": shared,
