@@ -99,6 +99,8 @@ pub(crate) enum TrainCommand {
     Sft(Box<train::sft::SftArguments>),
     /// Let a model learn from its own episodes: GRPO with the trajectory reward
     Grpo(Box<train::grpo::GrpoArguments>),
+    /// Measure what each part of the training is worth, one factor at a time
+    Ablate(Box<train::ablate::AblateArguments>),
 }
 
 /// Verbs of `arenas`.

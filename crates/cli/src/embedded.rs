@@ -1,4 +1,5 @@
-//! What the binary carries with it: the shipped tables, the bench tools, and the revision it was built from.
+//! What the binary carries with it: the shipped tables, the bench tools, the nano base model, and the revision it was
+//! built from.
 
 use crate::failure::InputError;
 use std::path::{Path, PathBuf};
@@ -8,6 +9,35 @@ include!(concat!(env!("OUT_DIR"), "/embedded.rs"));
 /// Git revision of the code, if it was known when it was built.
 pub(crate) fn revision() -> Option<String> {
     Some(env!("REVISION_OF_ASTRA")).filter(|revision| !revision.is_empty()).map(str::to_owned)
+}
+
+/// What the nano model has seen, in its folder.
+pub(crate) const KEYS: &str = "train.keys";
+
+/// The script that makes the nano model.
+pub(crate) const NANO_RECIPE: &str = include_str!("../../../models/nano/make.sh");
+
+/// The nano model's folder.
+const NANO: [(&str, &[u8]); 6] = [
+    ("config.json", include_bytes!("../../../models/nano/config.json")),
+    ("generation_config.json", include_bytes!("../../../models/nano/generation_config.json")),
+    ("model.safetensors", include_bytes!("../../../models/nano/model.safetensors")),
+    ("tokenizer.json", include_bytes!("../../../models/nano/tokenizer.json")),
+    ("tokenizer_config.json", include_bytes!("../../../models/nano/tokenizer_config.json")),
+    (KEYS, include_bytes!("../../../models/nano/train.keys")),
+];
+
+/// Writes the nano model into `folder`, as far as it is not there.
+pub(crate) fn unpack_nano(folder: &Path) -> anyhow::Result<()> {
+    std::fs::create_dir_all(folder)?;
+    for (name, content) in NANO {
+        let path = folder.join(name);
+        if std::fs::metadata(&path).is_ok_and(|found| found.len() == content.len() as u64) {
+            continue;
+        }
+        std::fs::write(path, content)?;
+    }
+    Ok(())
 }
 
 /// Names of the shipped groups of tables.

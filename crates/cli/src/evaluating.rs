@@ -37,7 +37,7 @@ pub(crate) struct Episodes {
 }
 
 /// A line of a part.
-#[derive(Serialize)]
+#[derive(Serialize, Deserialize)]
 struct Line {
     episode: EpisodeRecord,
     trace: Trace,
@@ -164,19 +164,35 @@ pub(crate) fn open(folder: &Path) -> anyhow::Result<(Stage, Episodes)> {
 
 /// The measured episodes in a folder.
 fn read(folder: &Path) -> anyhow::Result<Vec<EpisodeRecord>> {
+    let mut records = Vec::new();
+    each_line(folder, |line: Measured| records.push(line.episode))?;
+    Ok(records)
+}
+
+/// What happened in the episodes of some arenas.
+pub(crate) fn traces(folder: &Path, arenas: &BTreeSet<&str>) -> anyhow::Result<Vec<(EpisodeRecord, Trace)>> {
+    let mut found = Vec::new();
+    each_line(folder, |line: Line| {
+        if arenas.contains(line.episode.arena.as_str()) {
+            found.push((line.episode, line.trace));
+        }
+    })?;
+    Ok(found)
+}
+
+fn each_line<L: serde::de::DeserializeOwned>(folder: &Path, mut take: impl FnMut(L)) -> anyhow::Result<()> {
     let mut parts: Vec<PathBuf> = std::fs::read_dir(folder)?
         .map(|entry| Ok(entry?.path()))
         .filter(|path: &std::io::Result<PathBuf>| path.as_ref().map_or(true, |path| is_part(path)))
         .collect::<std::io::Result<_>>()?;
     parts.sort();
-    let mut records = Vec::new();
     for part in parts {
-        let lines = read_records(&part, parse_json::<Measured> as fn(&str) -> Result<Measured, FieldError>)?;
+        let lines = read_records(&part, parse_json::<L> as fn(&str) -> Result<L, FieldError>)?;
         for line in lines {
-            records.push(line?.value.episode);
+            take(line?.value);
         }
     }
-    Ok(records)
+    Ok(())
 }
 
 fn is_part(path: &Path) -> bool {

@@ -8,7 +8,8 @@ use crate::table::Table;
 use astra_arena::distractors::{BandCounts, DistractorPool};
 use astra_arena::{Arena, EpisodeLimits, RewardVariant};
 use astra_eval::{
-    Company, Estimate, Played, Player, SolveOptions, Summary, TurnCounts, solve, summarise, summarise_by,
+    Company, EpisodeRecord, Estimate, Played, Player, SolveOptions, Summary, TurnCounts, solve, summarise,
+    summarise_by,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -84,8 +85,8 @@ impl From<Summary> for Numbers {
 }
 
 impl PolicyNumbers {
-    pub(crate) fn of(played: &[Played]) -> Self {
-        let groups = summarise_by(played)
+    pub(crate) fn of(episodes: &[EpisodeRecord]) -> Self {
+        let groups = summarise_by(episodes)
             .into_iter()
             .map(|((topology, hops), summary)| GroupNumbers {
                 topology: topology.as_str().to_owned(),
@@ -93,7 +94,11 @@ impl PolicyNumbers {
                 numbers: summary.into(),
             })
             .collect();
-        Self { all: summarise(played).into(), groups }
+        Self { all: summarise(episodes).into(), groups }
+    }
+
+    pub(crate) fn of_played(played: &[Played]) -> Self {
+        Self::of(&played.iter().map(EpisodeRecord::of).collect::<Vec<_>>())
     }
 }
 

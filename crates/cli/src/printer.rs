@@ -26,26 +26,28 @@ pub(crate) struct Printer {
     verbosity: Verbosity,
     /// Whether data are JSON.
     pub(crate) json: bool,
+    /// Whether data are wanted at all.
+    data: bool,
 }
 
 impl Printer {
     pub(crate) fn new(verbosity: Verbosity, json: bool) -> Self {
-        Self { verbosity, json }
+        Self { verbosity, json, data: true }
+    }
+
+    /// For a command that is a step of another one: talk goes where it went, data are the other's business.
+    pub(crate) fn of_a_step(self) -> Self {
+        Self { data: false, json: false, ..self }
     }
 
     /// Data: text for stdout, ending its line.
-    #[expect(
-        clippy::unused_self,
-        reason = "data, too, goes through the printer, so that there is one place to look"
-    )]
     pub(crate) fn data(self, text: impl AsRef<str>) -> anyhow::Result<()> {
-        to_stdout(&format!("{}\n", text.as_ref().trim_end_matches('\n')))
+        self.piece(format!("{}\n", text.as_ref().trim_end_matches('\n')))
     }
 
     /// A piece of data that goes on.
-    #[expect(clippy::unused_self, reason = "all words go through the printer")]
     pub(crate) fn piece(self, text: impl AsRef<str>) -> anyhow::Result<()> {
-        to_stdout(text.as_ref())
+        if self.data { to_stdout(text.as_ref()) } else { Ok(()) }
     }
 
     /// One JSON object a line.

@@ -81,6 +81,14 @@ pub enum CompareError {
     /// They have no scored episode in common.
     #[error("the two have no scored episode of the same arena in common")]
     NothingInCommon,
+    /// Two recipes were trained with different numbers of seeds.
+    #[error("{left} runs cannot be paired with {right}")]
+    UnequalRuns {
+        /// Runs of the one.
+        left: usize,
+        /// Runs of the other.
+        right: usize,
+    },
     /// Numbers that make no statistic.
     #[error(transparent)]
     Statistics(#[from] StatisticsError),

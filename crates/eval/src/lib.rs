@@ -5,6 +5,7 @@
 //! get (almost) nothing.
 
 mod comparison;
+mod crossed;
 mod evaluation;
 mod expert;
 mod likeness;
@@ -17,6 +18,7 @@ mod split;
 mod statistics;
 
 pub use comparison::{CompareError, Comparison, Paired, Verdict, compare};
+pub use crossed::{crossed_difference, crossed_mean};
 pub use evaluation::{Dimension, Evaluation, Group, Measures, Metric, PassHatK, evaluate};
 pub use likeness::{entities, masked_prompt, recorded_shape, shape, source};
 pub use player::{PlayError, Player, TurnCounts};

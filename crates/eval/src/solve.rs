@@ -1,7 +1,8 @@
 //! Playing a policy over arenas, and summing up what came of it.
 
 use crate::player::{PlayError, Player};
-use crate::statistics::{Bootstrap, Estimate, bootstrap_mean};
+use crate::record::EpisodeRecord;
+use crate::statistics::{Bootstrap, Estimate, bootstrap_mean, group_by};
 use astra_agent::{EpisodePlan, run_episode};
 use astra_arena::distractors::{BandCounts, DistractorPool};
 use astra_arena::{
@@ -189,30 +190,26 @@ pub struct Summary {
 }
 
 /// Sums up episodes.
-pub fn summarise<'a>(played: impl IntoIterator<Item = &'a Played>) -> Summary {
-    let played: Vec<&Played> = played.into_iter().collect();
-    let mean = |value: &dyn Fn(&Played) -> Option<f64>| {
-        let values: Vec<f64> = played.iter().filter_map(|one| value(one)).collect();
+pub fn summarise<'a>(episodes: impl IntoIterator<Item = &'a EpisodeRecord>) -> Summary {
+    let episodes: Vec<&EpisodeRecord> = episodes.into_iter().collect();
+    let mean = |value: &dyn Fn(&EpisodeRecord) -> Option<f64>| {
+        let values: Vec<f64> = episodes.iter().filter_map(|one| value(one)).collect();
         bootstrap_mean(&values, Bootstrap::default()).ok().flatten()
     };
-    let measured = |one: &Played| one.score.f1.measured().is_some();
+    let masked = episodes.iter().filter(|one| one.is_masked()).count();
     Summary {
         f1: mean(&|one| one.score.f1.measured()),
         recall: mean(&|one| one.score.recall.measured()),
         precision: mean(&|one| one.score.precision.measured()),
         answer: mean(&|one| one.score.answer.measured()),
-        calls: mean(&|one| measured(one).then_some(one.score.components.calls as f64)),
-        n: played.iter().filter(|one| measured(one)).count(),
-        masked: played.iter().filter(|one| !measured(one)).count(),
+        calls: mean(&|one| (!one.is_masked()).then_some(one.score.components.calls as f64)),
+        n: episodes.len() - masked,
+        masked,
     }
 }
 
 /// Sums up episodes by topology and hops; unanswerable arenas have no hops and stand under 0.
-pub fn summarise_by(played: &[Played]) -> BTreeMap<(Topology, usize), Summary> {
-    let mut groups: BTreeMap<(Topology, usize), Vec<&Played>> = BTreeMap::new();
-    for one in played {
-        let spec = one.arena.spec();
-        groups.entry((spec.topology, spec.hops())).or_default().push(one);
-    }
+pub fn summarise_by(episodes: &[EpisodeRecord]) -> BTreeMap<(Topology, usize), Summary> {
+    let groups = group_by(episodes, |one| (one.topology, one.hops));
     groups.into_iter().map(|(key, members)| (key, summarise(members))).collect()
 }

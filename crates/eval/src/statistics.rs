@@ -199,6 +199,63 @@ impl Resampled {
     }
 }
 
+/// A mean over a table with those of its resamples.
+pub(crate) struct ResampledTable {
+    pub(crate) mean: f64,
+    /// Ascending.
+    means: Vec<f64>,
+    /// Columns in which something was measured.
+    pub(crate) n: usize,
+    level: f64,
+}
+
+impl ResampledTable {
+    /// The ends of the interval.
+    pub(crate) fn interval(&self) -> (f64, f64) {
+        percentile_interval(&self.means, self.level)
+    }
+
+    pub(crate) fn share_above_zero(&self) -> f64 {
+        self.means.iter().filter(|mean| **mean > 0.0).count() as f64 / self.means.len() as f64
+    }
+}
+
+/// Resamples rows and columns together; all rows are of one length. Nothing when nothing was measured.
+pub(crate) fn resample_crossed(
+    rows: &[Vec<Cluster>],
+    bootstrap: Bootstrap,
+) -> Result<Option<ResampledTable>, StatisticsError> {
+    let Bootstrap { resamples, level, seed } = bootstrap;
+    let all: Vec<Cluster> = rows.iter().flatten().copied().collect();
+    // What the numbers and the interval must be is checked where plain lists are resampled.
+    let Some(Resampled { mean, .. }) = Resampled::of(&all, Bootstrap { resamples: 1, ..bootstrap })? else {
+        return Ok(None);
+    };
+    if resamples == 0 {
+        return Err(StatisticsError::BadBootstrap { resamples, level });
+    }
+    let columns = rows.first().map_or(0, Vec::len);
+    let n = (0..columns).filter(|column| rows.iter().any(|row| row[*column].weight > 0.0)).count();
+    let mut rng = astra_protocol::seeded_rng(seed, "crossed bootstrap");
+    let mut means = Vec::with_capacity(resamples);
+    while means.len() < resamples {
+        let mut times = vec![0_u32; columns];
+        (0..columns).for_each(|_| times[draw_below(&mut rng, columns)] += 1);
+        let drawn = (0..rows.len()).map(|_| &rows[draw_below(&mut rng, rows.len())]);
+        let cells = drawn.flat_map(|row| row.iter().zip(&times)).map(|(cell, times)| {
+            let times = f64::from(*times);
+            Cluster { sum: times * cell.sum, weight: times * cell.weight }
+        });
+        let Cluster { sum, weight } = Cluster::total(cells);
+        // A draw of nothing but gaps says nothing; some other draw holds what was measured.
+        if weight > 0.0 {
+            means.push(sum / weight);
+        }
+    }
+    means.sort_by(f64::total_cmp);
+    Ok(Some(ResampledTable { mean, means, n, level }))
+}
+
 fn ratio(clusters: impl Iterator<Item = Cluster>) -> f64 {
     let Cluster { sum, weight } = Cluster::total(clusters);
     sum / weight

@@ -20,6 +20,7 @@ pub(crate) fn run(command: Command, context: &Context) -> anyhow::Result<ExitSta
         Command::Arenas(command) => run_arenas(command, context),
         Command::Train(TrainCommand::Sft(arguments)) => train::sft::run(&arguments, context),
         Command::Train(TrainCommand::Grpo(arguments)) => train::grpo::run(&arguments, context),
+        Command::Train(TrainCommand::Ablate(arguments)) => train::ablate::run(&arguments, context),
         Command::Eval(EvalCommand::Arenas(arguments)) => eval::arenas::run(&arguments, context),
         Command::Eval(EvalCommand::Compare(arguments)) => eval::compare::run(&arguments, context),
         Command::Model(ModelCommand::Get(arguments)) => model::get::run(&arguments, context),

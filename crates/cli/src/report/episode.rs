@@ -3,11 +3,12 @@
 use crate::commands::arenas::play::text_of;
 use crate::commands::arenas::show::{signature, value_text};
 use crate::source::name_of;
-use astra_eval::Played;
-use astra_protocol::{GoalKind, Message};
+use astra_arena::EpisodeScore;
+use astra_protocol::{ArenaSpec, GoalKind, Message, Trace};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
-/// Longest result that is shown whole.
+/// Longest text that is shown whole.
 const MAX_RESULT: usize = 2_000;
 
 /// An episode for the page.
@@ -46,9 +47,8 @@ pub(crate) struct Call {
 }
 
 impl Conversation {
-    /// An episode as it was played.
-    pub(crate) fn of(played: &Played) -> Self {
-        let spec = played.arena.spec();
+    /// An episode of an arena: what was said and done, and what it was worth.
+    pub(crate) fn of(spec: &ArenaSpec, trace: &Trace, score: &EpisodeScore) -> Self {
         let goals = spec
             .goals
             .iter()
@@ -63,60 +63,64 @@ impl Conversation {
             .collect();
         Self {
             arena: name_of(spec),
-            id: played.arena.id().short().to_owned(),
-            policy: played.trace.policy.clone(),
+            id: spec.id().short().to_owned(),
+            policy: trace.policy.clone(),
             topology: spec.topology.as_str().replace('_', " "),
             hops: spec.hops(),
-            tools: played.trace.tools.iter().map(signature).collect(),
+            tools: trace.tools.iter().map(signature).collect(),
             goals,
-            turns: turns(played),
-            reward: text_of(&played.score.reward),
-            recall: text_of(&played.score.recall),
-            precision: text_of(&played.score.precision),
-            process: played.score.process.clone(),
+            turns: turns(trace, score),
+            reward: text_of(&score.reward),
+            recall: text_of(&score.recall),
+            precision: text_of(&score.precision),
+            process: score.process.clone(),
         }
     }
 }
 
-fn turns(played: &Played) -> Vec<Turn> {
+fn turns(trace: &Trace, score: &EpisodeScore) -> Vec<Turn> {
     let plain =
         |role: &str, text: &str| Turn { role: role.to_owned(), text: text.to_owned(), calls: Vec::new() };
-    played
-        .trace
+    let results: BTreeMap<&str, &str> = trace
         .messages
         .iter()
         .filter_map(|message| match message {
-            Message::System { content } => Some(plain("system", content)),
-            Message::User { content } => Some(plain("user", content)),
-            // Results stand beside their calls.
-            Message::Tool { .. } => None,
-            Message::Assistant { content, tool_calls, .. } => Some(Turn {
-                role: "assistant".to_owned(),
-                text: content.clone(),
-                calls: tool_calls.iter().map(|call| self::call(played, &call.id)).collect(),
-            }),
+            Message::Tool { tool_call_id, content, .. } => Some((tool_call_id.as_str(), content.as_str())),
+            Message::System { .. } | Message::User { .. } | Message::Assistant { .. } => None,
         })
-        .collect()
+        .collect();
+    // Calls are scored by their place among all calls of the episode.
+    let mut place = 0;
+    let mut turns = Vec::new();
+    for message in &trace.messages {
+        turns.push(match message {
+            Message::System { content } => plain("system", content),
+            Message::User { content } => plain("user", content),
+            // Results stand beside their calls.
+            Message::Tool { .. } => continue,
+            Message::Assistant { content, tool_calls, .. } => {
+                let calls = tool_calls.iter().enumerate().map(|(at, call)| {
+                    let credits = score.credits.iter().filter(|credit| credit.call == Some(place + at));
+                    Call {
+                        tool: call.name.clone(),
+                        arguments: shortened(&call.arguments),
+                        result: shortened(results.get(call.id.as_str()).copied().unwrap_or_default()),
+                        credited: credits.map(|credit| credit.goal.clone()).collect(),
+                    }
+                });
+                let calls: Vec<Call> = calls.collect();
+                place += calls.len();
+                Turn { role: "assistant".to_owned(), text: shortened(content), calls }
+            }
+        });
+    }
+    turns
 }
 
-fn call(played: &Played, id: &str) -> Call {
-    let Some((at, record)) = played.log.iter().enumerate().find(|(_, record)| record.call.id == id) else {
-        return Call {
-            tool: id.to_owned(),
-            arguments: String::new(),
-            result: String::new(),
-            credited: Vec::new(),
-        };
-    };
-    let credits = played.score.credits.iter().filter(|credit| credit.call == Some(at));
-    let mut result: String = record.text.chars().take(MAX_RESULT).collect();
-    if result.len() < record.text.len() {
-        result.push('…');
+fn shortened(text: &str) -> String {
+    let mut short: String = text.chars().take(MAX_RESULT).collect();
+    if short.len() < text.len() {
+        short.push('…');
     }
-    Call {
-        tool: record.call.name.clone(),
-        arguments: record.call.arguments.clone(),
-        result,
-        credited: credits.map(|credit| credit.goal.clone()).collect(),
-    }
+    short
 }

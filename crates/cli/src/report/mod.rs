@@ -4,12 +4,15 @@
 //! can read the same numbers. No request leaves the page; it follows the reader's light or dark setting.
 
 mod episode;
+mod figure;
 
 pub(crate) use episode::Conversation;
+pub(crate) use figure::{Curve, Figure, Panel, smoothed};
 
 use crate::playing::{Measure, PolicyNumbers};
 use crate::publish::Funnel;
 use anyhow::Context as _;
+use astra_eval::{Comparison, Difference, Metric, Verdict};
 use indexmap::IndexMap;
 use minijinja::value::{Serde, Value};
 use minijinja::{AutoEscape, Environment, context};
@@ -38,6 +41,64 @@ pub(crate) struct RunSummary {
     pub(crate) policies: IndexMap<String, PolicyNumbers>,
     pub(crate) sandbox: Vec<Layer>,
     pub(crate) episode: Option<Conversation>,
+    /// Where models were trained.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) training: Option<Training>,
+}
+
+/// What models learned.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Training {
+    /// Arenas that were learned from.
+    pub(crate) arenas: usize,
+    /// The commands, in order.
+    pub(crate) lines: Vec<String>,
+    pub(crate) comparisons: Vec<Compared>,
+    pub(crate) figures: Vec<Figure>,
+    /// One held-out episode before the last training and after it.
+    pub(crate) before: Option<Conversation>,
+    pub(crate) after: Option<Conversation>,
+}
+
+/// One policy minus another on the same episodes.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Compared {
+    pub(crate) policy: String,
+    pub(crate) against: String,
+    pub(crate) arenas: usize,
+    /// What F1 shows.
+    pub(crate) verdict: Verdict,
+    /// Differences by metric, with 95 % intervals that resample arenas.
+    pub(crate) differences: BTreeMap<Metric, Measure>,
+}
+
+impl Compared {
+    pub(crate) fn of(policy: &str, against: &str, comparison: &Comparison) -> Self {
+        let differences = comparison.differences.iter().map(|(metric, paired)| {
+            let Difference { mean, low, high, .. } = paired.difference;
+            (*metric, Measure { mean, low, high })
+        });
+        Self {
+            policy: policy.to_owned(),
+            against: against.to_owned(),
+            arenas: comparison.arenas,
+            verdict: comparison.verdict,
+            differences: differences.collect(),
+        }
+    }
+}
+
+impl std::fmt::Display for Compared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { policy, against, arenas, verdict, differences } = self;
+        write!(f, "{policy} − {against}:")?;
+        if let Some(Measure { mean, low, high }) = differences.get(&Metric::F1) {
+            write!(f, " F1 {mean:+.3} [{low:+.3}, {high:+.3}]")?;
+        }
+        let verdict = serde_json::to_value(verdict).unwrap_or_default();
+        let verdict = verdict.as_str().unwrap_or_default().replace('_', " ");
+        write!(f, " over {arenas} arenas: {verdict}")
+    }
 }
 
 /// What ran.
@@ -93,16 +154,22 @@ fn render(summary: &RunSummary) -> anyhow::Result<String> {
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
     environment.add_filter("fixed", |value: f64, digits: usize| format!("{value:.digits$}"));
     environment.add_filter("percent", |value: f64| format!("{:.1}%", value.clamp(0.0, 1.0) * 100.0));
+    environment.add_filter("signed", |value: f64| format!("{value:+.3}"));
     environment.add_template("report", TEMPLATE)?;
     let groups = groups(summary);
     let settings = serde_json::to_string_pretty(&summary.settings)?;
     let most = summary.funnel.drawn.max(1) as f64;
+    let figures: Vec<String> = match &summary.training {
+        Some(training) => training.figures.iter().map(Figure::inline).collect::<anyhow::Result<_>>()?,
+        None => Vec::new(),
+    };
     let page = environment.get_template("report")?;
     Ok(page.render(context! {
         summary => Value::from(Serde(summary)),
         groups => Value::from(Serde(groups)),
         settings,
         most,
+        figures,
     })?)
 }
 
@@ -130,6 +197,26 @@ mod tests {
     use super::*;
     use crate::playing::Numbers;
 
+    fn training(measure: Measure) -> Training {
+        let points = vec![(1.0, 0.1), (2.0, 0.3)];
+        let curve = Curve { name: "<i>reward</i>".into(), points, band: Vec::new() };
+        let panel = Panel { title: "reward".into(), across: "step".into(), curves: vec![curve] };
+        Training {
+            arenas: 7,
+            lines: vec!["$ astra train grpo '<b>'".into()],
+            comparisons: vec![Compared {
+                policy: "grpo".into(),
+                against: "sft".into(),
+                arenas: 3,
+                verdict: Verdict::Better,
+                differences: [(Metric::F1, measure)].into(),
+            }],
+            figures: vec![Figure { caption: "how it went".into(), panels: vec![panel] }],
+            before: None,
+            after: None,
+        }
+    }
+
     fn summary() -> RunSummary {
         let measure = Measure { mean: 0.5, low: 0.25, high: 0.75 };
         let numbers = Numbers {
@@ -139,7 +226,7 @@ mod tests {
             calls: Some(2.0),
             n: 3,
             masked: 0,
-            intervals: [("f1".to_owned(), measure)].into(),
+            intervals: [("f1".to_owned(), measure.clone())].into(),
         };
         let group =
             crate::playing::GroupNumbers { topology: "multi_hop".into(), hops: 2, numbers: numbers.clone() };
@@ -155,6 +242,7 @@ mod tests {
             policies: [("random".to_owned(), random)].into(),
             sandbox: vec![Layer { layer: "seccomp".into(), missing: Some("no <kernel> support".into()) }],
             episode: None,
+            training: Some(training(measure)),
         }
     }
 
@@ -162,7 +250,12 @@ mod tests {
     fn a_report_is_self_contained_and_escapes_what_it_shows() {
         let page = render(&summary()).unwrap();
         assert!(page.contains("0.500") && page.contains("multi hop") && page.contains("[0.250, 0.750]"));
-        assert!(!page.contains("<script>alert") && page.contains("no &lt;kernel&gt; support"));
+        assert!(page.contains("<svg ") && page.contains("+0.500") && page.contains("&lt;b&gt;"));
+        assert!(
+            !page.contains("<i>reward</i>")
+                && !page.contains("<script>alert")
+                && page.contains("no &lt;kernel&gt; support")
+        );
         for outside in ["http://", "https://", "src=", "@import", "url("] {
             assert!(!page.contains(outside), "the page reaches out: {outside}");
         }

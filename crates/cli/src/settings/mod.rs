@@ -83,6 +83,15 @@ struct Entry {
     origin: String,
 }
 
+/// Puts a layer on top.
+fn lay(entries: &mut [Entry], layer: impl IntoIterator<Item = Entry>) {
+    for found in layer {
+        if let Some(entry) = entries.iter_mut().find(|entry| entry.key.name == found.key.name) {
+            *entry = found;
+        }
+    }
+}
+
 impl Settings {
     /// Merges the layers.
     pub(crate) fn resolve(layers: &Layers) -> Result<Self, SettingsError> {
@@ -97,12 +106,15 @@ impl Settings {
             pairs(&layers.pairs)?,
             flags(&layers.flags)?,
         ] {
-            for found in layer {
-                if let Some(entry) = entries.iter_mut().find(|entry| entry.key.name == found.key.name) {
-                    *entry = found;
-                }
-            }
+            lay(&mut entries, layer);
         }
+        Ok(Self::build(entries))
+    }
+
+    /// These settings with some given by flags on top.
+    pub(crate) fn with(&self, given: &[(&'static str, String, &'static str)]) -> Result<Self, SettingsError> {
+        let mut entries = self.entries.clone();
+        lay(&mut entries, flags(given)?);
         Ok(Self::build(entries))
     }
 

@@ -121,7 +121,7 @@ fn groups_that_do_not_speak_the_wanted_language_are_named_and_left_out() {
 #[test]
 fn quickstart_writes_a_summary_and_a_report_that_stands_alone() {
     let world = World::new().unwrap();
-    let arguments = ["quickstart", "--out", "run", "--count", "8"];
+    let arguments = ["quickstart", "--no-training", "--out", "run", "--count", "8"];
     let said = world.run(&arguments).unwrap().expect_code(0).unwrap();
     assert!(said.stdout.contains("oracle") && said.stdout.contains("report.html"), "{}", said.stdout);
     let summary: Json = serde_json::from_str(&world.read("run/summary.json").unwrap()).unwrap();
@@ -144,6 +144,35 @@ fn quickstart_writes_a_summary_and_a_report_that_stands_alone() {
     assert_eq!(bytes_under(&world.path("run")).unwrap(), before, "running again changes nothing");
     let said = world.run(&["report", "absent"]).unwrap().expect_code(1).unwrap();
     assert!(said.stderr.contains("summary.json") && said.stderr.contains("hint: "), "{}", said.stderr);
+}
+
+#[test]
+fn quickstart_trains_and_measures_models_on_what_none_of_them_has_seen() {
+    let world = World::new().unwrap();
+    let arguments = ["quickstart", "--out", "run", "--count", "48", "--sft-steps", "1", "--grpo-steps", "1"];
+    let said = world.run(&arguments).unwrap().expect_code(0).unwrap();
+    let summary: Json = serde_json::from_str(&world.read("run/summary.json").unwrap()).unwrap();
+    let policies = &summary["policies"];
+    let episodes = policies["oracle"]["n"].as_u64().unwrap();
+    assert!(episodes >= 6, "{policies}");
+    for policy in ["base", "sft", "sft_more", "grpo"] {
+        assert_eq!(policies[policy]["n"], episodes, "{policy}: {policies}");
+        assert!(policies[policy]["f1"].is_f64(), "{policy}: {policies}");
+    }
+    assert_eq!(policies["oracle"]["f1"], 1.0);
+    let compared = summary["training"]["comparisons"].as_array().unwrap();
+    assert_eq!(compared.len(), 4);
+    assert!(compared.iter().all(|one| one["arenas"] == episodes), "{compared:?}");
+    for line in ["arenas split", "arenas solve", "train sft", "train grpo", "eval arenas"] {
+        assert!(said.stderr.contains(&format!("$ astra {line} run/")), "{line}: {}", said.stderr);
+    }
+    let page = world.read("run/report.html").unwrap();
+    assert!(page.contains("What training changed") && page.contains("before and after"));
+    assert_eq!(page.matches("<svg").count(), 2);
+    assert!(!page.contains("http://") && !page.contains("https://") && !page.contains("<script"));
+    std::fs::remove_file(world.path("run/report.html")).unwrap();
+    world.run(&["report", "run"]).unwrap().expect_code(0).unwrap();
+    assert_eq!(world.read("run/report.html").unwrap(), page);
 }
 
 #[test]

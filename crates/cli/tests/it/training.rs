@@ -297,7 +297,7 @@ fn what_never_or_always_succeeds_is_nothing_to_learn_from() {
         (&["--group-size", "1"][..], "group_size"),
         (&["--temperature", "0"], "temperature"),
         (&["--steps", "0"], "at least one step"),
-        (&["--distractors", "2"], "three whole numbers"),
+        (&["--distractors", "1,2"], "one or three whole numbers"),
         (&["--reward", "speed"], "episode.reward"),
         (&["--failure-rate", "2"], "--failure-rate"),
     ] {
@@ -308,5 +308,47 @@ fn what_never_or_always_succeeds_is_nothing_to_learn_from() {
         let said = world.run(&[&arguments[..], extra].concat()).unwrap().expect_code(1).unwrap();
         assert!(said.stderr.contains(named), "{extra:?}: {}", said.stderr);
         let _ = std::fs::remove_dir_all(world.path("other"));
+    }
+}
+
+#[test]
+fn ablations_train_measure_and_compare_every_variant_and_continue_where_they_were() {
+    let world = World::new().unwrap();
+    prepare_unanswerable(&world).unwrap();
+    let sft =
+        ["train", "sft", "traces.jsonl", "--model", "model", "--steps", "2", "--batch", "1", "--out", "sft"];
+    world.run(&sft).unwrap().expect_code(0).unwrap();
+    let files =
+        ["train", "ablate", "arenas", "--held-out", "arenas", "--model", "sft/model", "--out", "runs"];
+    let optional = ["--base", "model", "--traces", "traces.jsonl", "--seeds", "1,2", "--steps", "2"];
+    let small = ["--", "--groups", "1", "--group-size", "4", "--max-turn-tokens", "3"];
+    let all = [&files[..], &optional, &small].concat();
+    let said = world.run(&all).unwrap().expect_code(0).unwrap();
+    assert!(said.stderr.contains("$ astra train grpo arenas --model sft/model --steps 2"), "{}", said.stderr);
+    assert!(said.stderr.contains("18 of 18: sft-more, seed 2"), "{}", said.stderr);
+    assert_eq!(said.stdout, world.read("runs/ablations.md").unwrap());
+    let summary: Json = serde_json::from_str(&world.read("runs/summary.json").unwrap()).unwrap();
+    let questions = summary["questions"].as_array().unwrap();
+    let arms: Vec<usize> = questions.iter().map(|one| one["rows"].as_array().unwrap().len()).collect();
+    assert_eq!(arms, [3, 3, 2, 2, 3]);
+    for question in questions {
+        let name = question["question"].as_str().unwrap();
+        assert!(world.read(&format!("runs/{name}.svg")).unwrap().starts_with("<svg "));
+        assert!(said.stdout.contains(&format!("({name}.svg)")));
+        let rows = question["rows"].as_array().unwrap();
+        assert!(rows.iter().all(|row| row["means"]["f1"]["n"] == 2), "{question}");
+        assert!(rows[1..].iter().all(|row| row["differences"]["calls"]["mean"].is_f64()), "{question}");
+    }
+    assert_eq!(questions[0]["directions"].as_array().unwrap().len(), 5);
+    let again = world.run(&all).unwrap().expect_code(0).unwrap();
+    assert!(!again.stderr.contains("$ astra"), "everything is there: {}", again.stderr);
+    assert_eq!(again.stdout, said.stdout);
+    for (extra, named) in [
+        (&["--questions", "start"][..], "the question `start` needs `--base`"),
+        (&["--questions", "control"], "the question `control` needs `--traces`"),
+        (&["--seeds", "1,1"], "names one seed twice"),
+    ] {
+        let said = world.run(&[&files[..], extra].concat()).unwrap().expect_code(1).unwrap();
+        assert!(said.stderr.contains(named), "{}", said.stderr);
     }
 }

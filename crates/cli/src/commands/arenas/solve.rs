@@ -53,7 +53,7 @@ pub(crate) fn run(arguments: &SolveArguments, context: &Context) -> anyhow::Resu
         printer: context.printer,
     };
     let played = stage.play(&board.arenas, player.as_ref())?;
-    let numbers = PolicyNumbers::of(&played);
+    let numbers = PolicyNumbers::of_played(&played);
     let mixing = mixing(&board, &played, context)?;
     if let Some(out) = &arguments.out {
         write(out, player.as_ref(), &played, &mixing, arguments, context)?;

@@ -37,7 +37,7 @@ pub(crate) fn run(arguments: &CompareArguments, context: &Context) -> anyhow::Re
         CompareError::OtherSeed { .. } | CompareError::NothingInCommon => {
             InputError::new(error.to_string()).hint("play the same arenas with the same `--seed`").into()
         }
-        CompareError::Statistics(error) => anyhow::Error::new(error),
+        CompareError::UnequalRuns { .. } | CompareError::Statistics(_) => anyhow::Error::new(error),
     })?;
     let (name, other) = (arguments.policy.display().to_string(), arguments.against.display().to_string());
     let report = Report {

@@ -1,5 +1,6 @@
 //! Training.
 
+pub(crate) mod ablate;
 pub(crate) mod grpo;
 pub(crate) mod sft;
 

@@ -1,18 +1,23 @@
-//! `astra quickstart`: shipped tables → gated arenas → every policy plays them → summary and report.
+//! `astra quickstart`: shipped tables → gated arenas → a model learns in them → every policy plays held-out ones →
+//! summary and report.
 //!
-//! Stopped at any moment, the same command goes on where it was: the arenas resume, the policies are cheap.
+//! Stopped at any moment, the same command goes on where it was: every part resumes or is cheap.
+
+mod training;
 
 use super::arenas::check::limits_of;
 use super::envs::from_tables::{Order, exhausted, publish, read};
-use crate::board::load;
+use crate::board::{load, parse_bands};
 use crate::engine::{Engine, gatekeeper};
 use crate::failure::ExitStatus;
 use crate::interrupt::Interrupt;
 use crate::playing::{PolicyNumbers, Stage, options, policy_table};
 use crate::report::{self, ArenaCounts, Conversation, Layer, RunSummary, SUMMARY_VERSION, Versions};
-use crate::{Context, source};
+use crate::{Context, recipe, source};
 use astra_arena::Arena;
-use astra_environments::GenerateOptions;
+use astra_arena::distractors::DistractorPool;
+use astra_arena::embed::LexicalEmbedder;
+use astra_environments::{GenerateOptions, Language};
 use astra_eval::{BuiltinPolicy, Played};
 use astra_sandbox::Isolation;
 use astra_store::{Ended, Existing, RunFolder, RunSettings};
@@ -21,28 +26,62 @@ use indexmap::IndexMap;
 use serde_json::json;
 use std::path::PathBuf;
 use std::sync::Arc;
+use training::{Learned, Lesson, Unfinished};
 
 /// Arguments of `quickstart`.
 #[derive(Args, Debug)]
-#[command(after_help = "Example: astra quickstart --out first-run --count 240")]
+#[command(after_help = "Example: astra quickstart --out first-run")]
 pub(crate) struct QuickstartArguments {
     /// Folder for the run
     #[arg(long, value_name = "DIR", default_value = "astra-quickstart")]
     out: PathBuf,
-    /// Arenas wanted
-    #[arg(long, value_name = "N", default_value_t = 240)]
-    count: u64,
+    /// Arenas wanted [default: 1800; 240 without training]
+    #[arg(long, value_name = "N")]
+    count: Option<u64>,
     /// Folder of CSV files or name of a shipped group; all shipped groups without it
     #[arg(long, value_name = "DIR")]
     tables: Option<PathBuf>,
+    /// Only make arenas and play them with the built-in policies, in every language and of up to six hops
+    #[arg(long)]
+    no_training: bool,
+    /// Make the base model anew instead of taking the one that astra carries (more than an hour)
+    #[arg(long, conflicts_with = "no_training")]
+    from_scratch: bool,
+    /// Steps of fine-tuning
+    #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
+    sft_steps: u64,
+    /// Steps of reinforcement learning
+    #[arg(long, value_name = "N", default_value_t = 40, value_parser = clap::value_parser!(u64).range(1..))]
+    grpo_steps: u64,
+}
+
+impl QuickstartArguments {
+    fn lesson(&self) -> Option<Lesson> {
+        let &Self { from_scratch, sft_steps, grpo_steps, no_training, .. } = self;
+        (!no_training).then_some(Lesson { from_scratch, sft_steps, grpo_steps })
+    }
+
+    fn count(&self) -> u64 {
+        self.count.unwrap_or(if self.no_training { 240 } else { 1_800 })
+    }
+
+    /// What to draw; for training what the base model can read.
+    fn draw(&self, seed: u64) -> GenerateOptions {
+        let all = GenerateOptions { seed, ..GenerateOptions::default() };
+        if self.no_training {
+            return all;
+        }
+        GenerateOptions { languages: vec![Language::English], max_hops: 3, ..all }
+    }
 }
 
 /// Runs the whole path.
 pub(crate) fn run(arguments: &QuickstartArguments, context: &Context) -> anyhow::Result<ExitStatus> {
     let tables = read(arguments.tables.as_deref())?;
+    let (count, lesson) = (arguments.count(), arguments.lesson());
     let settings = json!({
-        "count": arguments.count, "tables": tables.id, "sandbox": limits_of(&context.settings.to_json()),
-        "episode": context.settings.episode,
+        "count": count, "tables": tables.id, "sandbox": limits_of(&context.settings.to_json()),
+        "episode": context.settings.episode, "training": lesson,
     });
     let run_settings = RunSettings {
         command: "quickstart".to_owned(),
@@ -56,8 +95,8 @@ pub(crate) fn run(arguments: &QuickstartArguments, context: &Context) -> anyhow:
     let arenas_folder = folder.join("arenas");
     let order = Order {
         tables: &tables,
-        count: arguments.count,
-        draw: GenerateOptions { seed: context.settings.seed, ..GenerateOptions::default() },
+        count,
+        draw: arguments.draw(context.settings.seed),
         out: &arenas_folder,
         existing: Existing::Resume,
     };
@@ -65,14 +104,28 @@ pub(crate) fn run(arguments: &QuickstartArguments, context: &Context) -> anyhow:
     match ended {
         Ended::Complete => {}
         Ended::Stopped => return Ok(stopped(context)),
-        Ended::Exhausted => return Err(exhausted(&funnel, arguments.count).into()),
+        Ended::Exhausted => return Err(exhausted(&funnel, count).into()),
     }
     funnel.lines().iter().for_each(|line| context.printer.say(line));
-    let records = source::all(&arenas_folder, None, false)?;
+    let learned = match lesson.map(|lesson| training::learn(folder.path(), lesson, context)).transpose() {
+        Ok(learned) => learned,
+        Err(error) => match error.downcast_ref::<Unfinished>() {
+            Some(Unfinished(ExitStatus::Interrupted)) => return Ok(stopped(context)),
+            Some(Unfinished(status)) => return Ok(*status),
+            None => return Err(error),
+        },
+    };
+    let played_in = learned.as_ref().map_or(&arenas_folder, |learned| &learned.held_out);
+    let records = source::all(played_in, None, false)?;
     let arenas = load(&records, &engine, context)?;
-    let Some((policies, episode)) = play_all(&arenas, &engine, &interrupt, context)? else {
+    let mixed = learned.is_some();
+    let Some((mut policies, episode)) = play_all(&arenas, &engine, mixed, &interrupt, context)? else {
         return Ok(stopped(context));
     };
+    let training = learned.map(|Learned { episodes, training, .. }| {
+        policies.extend(episodes.iter().map(|(name, own)| ((*name).to_owned(), PolicyNumbers::of(own))));
+        training
+    });
     let summary = RunSummary {
         version: SUMMARY_VERSION,
         command: "quickstart".to_owned(),
@@ -83,11 +136,12 @@ pub(crate) fn run(arguments: &QuickstartArguments, context: &Context) -> anyhow:
         },
         seed: context.settings.seed,
         settings,
-        arenas: count(&arenas),
+        arenas: self::count(&arenas),
         funnel,
         policies,
         sandbox: layers(&engine),
         episode,
+        training,
     };
     report::write(folder.path(), &summary)?;
     print(&summary, &folder, context)
@@ -100,15 +154,18 @@ fn stopped(context: &Context) -> ExitStatus {
 
 type Results = (IndexMap<String, PolicyNumbers>, Option<Conversation>);
 
-/// Every policy over the arenas; nothing when it was stopped.
+/// Every built-in policy over the arenas, with irrelevant tools where models met them; nothing when it was stopped.
 fn play_all(
     arenas: &[Arc<Arena>],
     engine: &Engine,
+    mixed: bool,
     interrupt: &Interrupt,
     context: &Context,
 ) -> anyhow::Result<Option<Results>> {
-    let options = options(&context.settings, 1, None);
-    let stage = Stage { engine, options: &options, pool: None, interrupt, printer: context.printer };
+    let bands = mixed.then(|| parse_bands(recipe::DISTRACTORS)).transpose()?;
+    let pool = bands.map(|_| DistractorPool::new(arenas, Arc::new(LexicalEmbedder)));
+    let options = options(&context.settings, 1, bands);
+    let stage = Stage { engine, options: &options, pool: pool.as_ref(), interrupt, printer: context.printer };
     let answerable: Vec<Arc<Arena>> =
         arenas.iter().filter(|arena| arena.spec().answerable).map(Arc::clone).collect();
     let mut policies = IndexMap::new();
@@ -126,9 +183,10 @@ fn play_all(
             return Ok(None);
         }
         if policy == BuiltinPolicy::Oracle {
-            episode = most_telling(&played).map(Conversation::of);
+            episode =
+                most_telling(&played).map(|one| Conversation::of(one.arena.spec(), &one.trace, &one.score));
         }
-        policies.insert(policy.as_str().to_owned(), PolicyNumbers::of(&played));
+        policies.insert(policy.as_str().to_owned(), PolicyNumbers::of_played(&played));
     }
     Ok(Some((policies, episode)))
 }
@@ -164,12 +222,17 @@ fn layers(engine: &Engine) -> Vec<Layer> {
 fn print(summary: &RunSummary, folder: &RunFolder, context: &Context) -> anyhow::Result<ExitStatus> {
     let printer = context.printer;
     if printer.json {
-        printer
-            .json(&json!({"out": folder.path(), "policies": summary.policies, "funnel": summary.funnel}))?;
+        let comparisons = summary.training.as_ref().map(|training| &training.comparisons);
+        printer.json(&json!({
+            "out": folder.path(), "policies": summary.policies, "funnel": summary.funnel, "comparisons": comparisons,
+        }))?;
     } else {
         let rows = summary.policies.iter().map(|(name, numbers)| (name.as_str(), numbers));
         printer.data(policy_table(rows).to_string())?;
         printer.say("mean [95 % bootstrap interval]; default and dump on answerable arenas");
+        for compared in summary.training.iter().flat_map(|training| &training.comparisons) {
+            printer.data(compared.to_string())?;
+        }
         for file in ["report.html", "summary.json", "arenas"] {
             printer.data(folder.join(file).display().to_string())?;
         }
