@@ -149,6 +149,9 @@ struct GroupRow {
     cells: Vec<Option<Measure>>,
 }
 
+/// Beside models, those that guess add nothing but width.
+const LAZY: [&str; 4] = ["null", "random", "default", "dump"];
+
 fn render(summary: &RunSummary) -> anyhow::Result<String> {
     let mut environment = Environment::new();
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
@@ -156,7 +159,14 @@ fn render(summary: &RunSummary) -> anyhow::Result<String> {
     environment.add_filter("percent", |value: f64| format!("{:.1}%", value.clamp(0.0, 1.0) * 100.0));
     environment.add_filter("signed", |value: f64| format!("{value:+.3}"));
     environment.add_template("report", TEMPLATE)?;
-    let groups = groups(summary);
+    let columns: IndexMap<String, &PolicyNumbers> = summary
+        .policies
+        .iter()
+        .filter(|(name, _)| summary.training.is_none() || !LAZY.contains(&name.as_str()))
+        .map(|(name, numbers)| (name.clone(), numbers))
+        .collect();
+    let groups = groups(&columns);
+    let columns: Vec<String> = columns.into_keys().collect();
     let settings = serde_json::to_string_pretty(&summary.settings)?;
     let most = summary.funnel.drawn.max(1) as f64;
     let figures: Vec<String> = match &summary.training {
@@ -167,23 +177,24 @@ fn render(summary: &RunSummary) -> anyhow::Result<String> {
     Ok(page.render(context! {
         summary => Value::from(Serde(summary)),
         groups => Value::from(Serde(groups)),
+        columns,
         settings,
         most,
         figures,
     })?)
 }
 
-fn groups(summary: &RunSummary) -> Vec<GroupRow> {
+fn groups(columns: &IndexMap<String, &PolicyNumbers>) -> Vec<GroupRow> {
     // In the order of the policies' own groups, which go from simple to complex.
     let mut rows: IndexMap<(String, usize), GroupRow> = IndexMap::new();
-    for (at, numbers) in summary.policies.values().enumerate() {
+    for (at, numbers) in columns.values().enumerate() {
         for group in &numbers.groups {
             let key = (group.topology.clone(), group.hops);
             let row = rows.entry(key).or_insert_with(|| GroupRow {
                 topology: group.topology.replace('_', " "),
                 hops: group.hops,
                 n: 0,
-                cells: vec![None; summary.policies.len()],
+                cells: vec![None; columns.len()],
             });
             row.n = row.n.max(group.numbers.n);
             row.cells[at] = group.numbers.intervals.get("f1").cloned();
@@ -239,7 +250,7 @@ mod tests {
             settings: serde_json::json!({"x": "</pre><script>alert(1)</script>"}),
             arenas: ArenaCounts { count: 3, answerable: 3, ..ArenaCounts::default() },
             funnel: Funnel { drawn: 4, accepted: 3, ..Funnel::default() },
-            policies: [("random".to_owned(), random)].into(),
+            policies: [("grpo".to_owned(), random)].into(),
             sandbox: vec![Layer { layer: "seccomp".into(), missing: Some("no <kernel> support".into()) }],
             episode: None,
             training: Some(training(measure)),

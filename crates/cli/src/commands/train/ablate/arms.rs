@@ -187,7 +187,7 @@ mod tests {
             let line = places
                 .grpo(arm, 7, 3, &["--groups".into(), "2".into(), "--lr".into(), "0.5".into()])
                 .to_string();
-            line.split(' ').map(|word| word.replace(arm.name(), "ARM")).collect()
+            line.split(' ').map(|word| word.replace(&format!("{}-7", arm.name()), "ARM-7")).collect()
         };
         let default = words(Arm::Default).join(" ");
         assert_eq!(
