@@ -409,8 +409,8 @@ mod tests {
     fn blocks_give_what_the_definition_gives_across_borders_of_blocks_sequences_and_branches() {
         let plain = families(&[&[1], &[63], &[0], &[201]]);
         let branched = families(&[&[131, 1, 70, 0, 63], &[0, 64, 65], &[64, 129], &[2]]);
-        // Scores reach 36, where f32 is good for 2e-6; among more rows there are worse ones.
-        for (families, tokens, tolerance) in [(plain, 265, 2e-6), (branched, 589, 4e-6)] {
+        // Scores may reach 36, where f32 is good for a few 1e-6; a key too many or too few shows at 1e-3.
+        for (families, tokens, tolerance) in [(plain, 265, 2e-6), (branched, 589, 1e-5)] {
             let data: Vec<f32> = noise(8 * tokens * 4, 1).into_iter().map(|x| 3.0 * x).collect();
             let (found, expected) = (run(&data, &families).0, naive(&data, &families));
             assert_eq!(found.len(), expected.len());
