@@ -30,7 +30,7 @@ pub use generate::{
     Sampler, Sampling, Sequence, SequenceId, Turn,
 };
 pub use init::{InitOptions, init};
-pub use learn::{Batch, CrossEntropy, LearnOptions, Learner, LearnerState, LossOutput, TokenLoss};
+pub use learn::{Batch, CrossEntropy, Family, LearnOptions, Learner, LearnerState, LossOutput, TokenLoss};
 pub use lora::{Lora, LoraOptions, LoraTarget};
 pub use optim::{AdamW, Schedule, StepStats};
 pub use policy::{ModelPlayer, ModelPolicy, PolicySettings, TurnCounts};

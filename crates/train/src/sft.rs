@@ -342,16 +342,14 @@ enum Pass {
 
 /// Samples as one batch, with the weight of each token's loss. A sequence's first token has no prediction.
 fn side_by_side(samples: &[&Sample], context: f32) -> (Batch, Vec<f32>) {
-    let mut batch = Batch { ids: Vec::new(), sequences: Vec::new() };
+    let mut batch = Batch::default();
     let mut weights = Vec::new();
     for sample in samples {
-        let start = batch.ids.len();
-        batch.ids.extend(&sample.ids);
+        let start = batch.push(&sample.ids).start;
         weights.extend(sample.learned.iter().map(|learned| if *learned { 1.0 } else { context }));
         if let Some(first) = weights.get_mut(start) {
             *first = 0.0;
         }
-        batch.sequences.push(start..batch.ids.len());
     }
     (batch, weights)
 }

@@ -7,6 +7,7 @@
 
 use super::lanes::{BLOCK, Lane, blocks};
 use crate::Config;
+use std::ops::Range;
 
 /// Memory of 32 positions.
 pub(crate) type Block = Box<[Lane]>;
@@ -72,6 +73,39 @@ impl CacheShape {
         for (at, value) in value.chunks(16).enumerate() {
             let lane = (at / 2) * BLOCK * 2 + inside * 2 + at % 2;
             values[lane].0[..value.len()].copy_from_slice(value);
+        }
+    }
+
+    /// Copies positions from one sequence's blocks to the same positions of another's.
+    pub(crate) fn copy(self, from: &[Block], to: &mut [Block], positions: Range<usize>) {
+        let mut position = positions.start;
+        while position < positions.end {
+            let at = position / BLOCK;
+            let end = positions.end.min((at + 1) * BLOCK);
+            if end - position == BLOCK {
+                to[at].copy_from_slice(&from[at]);
+            } else {
+                // Not the whole block: what a row must not see is not there.
+                self.copy_part(&from[at], &mut to[at], position - at * BLOCK..end - at * BLOCK);
+            }
+            position = end;
+        }
+    }
+
+    /// Copies some positions of a block, `inside` it.
+    fn copy_part(self, from: &[Lane], to: &mut [Lane], inside: Range<usize>) {
+        for (from, to) in from.chunks_exact(self.lanes() * 2).zip(to.chunks_exact_mut(self.lanes() * 2)) {
+            let (keys, values) = from.split_at(self.lanes());
+            let (to_keys, to_values) = to.split_at_mut(self.lanes());
+            for (from, to) in keys.chunks_exact(2).zip(to_keys.chunks_exact_mut(2)) {
+                for at in inside.clone() {
+                    to[at / 16].0[at % 16] = from[at / 16].0[at % 16];
+                }
+            }
+            let wanted = inside.start * 2..inside.end * 2;
+            for (from, to) in values.chunks_exact(BLOCK * 2).zip(to_values.chunks_exact_mut(BLOCK * 2)) {
+                to[wanted.clone()].copy_from_slice(&from[wanted.clone()]);
+            }
         }
     }
 }

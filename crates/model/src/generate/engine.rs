@@ -4,13 +4,15 @@
 //! and written keeps its place in the cache, and a turn reads only what was appended. Each step takes one token from
 //! every sequence that is writing and fills up with pieces of prompts. Memory is bounded: when it is full, idle
 //! sequences lose their cache first, then the youngest that is under way, and both are computed again later, to the
-//! same bits. So neither the batch, nor its bound, nor memory changes a token.
+//! same bits. What several sequences begin with is computed by one and copied by the others ([`super::sharing`]). So
+//! neither the batch, nor its bound, nor memory, nor what is shared changes a token.
 
 use super::cache::{Block, CacheShape, Pool};
 use super::decoder::{Decoder, Piece};
 use super::kernel::Rows;
 use super::lanes::{BLOCK, Level, read_row};
 use super::sampler::{Sampling, sample, uniform};
+use super::sharing::{Peer, Share, share};
 use super::team::Team;
 use super::turns::{EngineLoad, EngineOptions, Event, Finish, Limits, Sampled, SequenceId};
 use crate::{Config, ModelError, Weights};
@@ -67,6 +69,7 @@ pub struct Engine {
     next: u64,
     steps: u64,
     computed: u64,
+    copied: u64,
     evicted: u64,
     /// A row of logits for each sequence of a step.
     rows: Vec<Vec<f32>>,
@@ -107,6 +110,7 @@ impl Engine {
             next: 0,
             steps: 0,
             computed: 0,
+            copied: 0,
             evicted: 0,
             rows: Vec::new(),
         })
@@ -220,6 +224,7 @@ impl Engine {
             cache_capacity,
             bytes_per_token: self.shape.bytes_per_token(),
             computed: self.computed,
+            copied: self.copied,
             evicted: self.evicted,
         }
     }
@@ -312,25 +317,62 @@ impl Engine {
         let writers = self.running.iter().filter(|id| writing(self, id)).count();
         // Tokens for prompts: what writers leave, and at least one so that reading never stands still.
         let mut room = self.options.max_step_tokens.saturating_sub(writers).max(1);
-        let mut planned = Vec::new();
+        let mut planned: Vec<(SequenceId, Sequence, usize)> = Vec::new();
         for id in self.running.clone() {
             // One that has just given up its room waits.
             if !self.running.contains(&id) {
                 continue;
             }
             let Some(mut sequence) = self.sequences.remove(&id) else { continue };
-            let pending = sequence.ids.len() - sequence.cached;
-            let count = if pending == 1 { 1 } else { pending.min(room) };
-            if count > 0 && self.reserve(&mut sequence, count) {
-                if pending > 1 {
-                    room -= count;
-                }
-                planned.push((id, sequence, count));
+            let is_writing = sequence.ids.len() == sequence.cached + 1;
+            let count = if is_writing {
+                usize::from(self.reserve(&mut sequence, 1))
+            } else if room == 0 {
+                0
             } else {
+                self.read(&mut sequence, room, &planned)
+            };
+            if count == 0 {
                 self.sequences.insert(id, sequence);
+                continue;
             }
+            if !is_writing {
+                room -= count;
+            }
+            planned.push((id, sequence, count));
         }
         planned
+    }
+
+    /// How many tokens a sequence that is being read computes in this step, at most `room`, after it has taken over what
+    /// another has in the cache already. None where it waits for memory, or for one of `planned` that reads the same.
+    fn read(
+        &mut self,
+        sequence: &mut Sequence,
+        room: usize,
+        planned: &[(SequenceId, Sequence, usize)],
+    ) -> usize {
+        let peers = planned.iter().map(|(id, other, _)| Peer::of(*id, &other.ids, other.cached, true));
+        let others = self.sequences.iter();
+        let peers = peers.chain(others.map(|(id, other)| Peer::of(*id, &other.ids, other.cached, false)));
+        let (donor, held) = match share(&sequence.ids, sequence.cached, peers) {
+            Share::Wait => return 0,
+            Share::Nothing => (None, sequence.cached),
+            Share::Copy { from, held } => (Some(from), held),
+        };
+        let count = (sequence.ids.len() - held).min(room);
+        if !self.reserve(sequence, held - sequence.cached + count) {
+            return 0;
+        }
+        let present = planned.iter().find(|(other, ..)| Some(*other) == donor).map(|(_, other, _)| other);
+        let donor = present.or_else(|| self.sequences.get(&donor?));
+        // To make room, the one to copy from may have given up its own.
+        if let Some(donor) = donor.filter(|donor| donor.cached >= held) {
+            self.shape.copy(&donor.blocks, &mut sequence.blocks, sequence.cached..held);
+            self.copied += (held - sequence.cached) as u64;
+            sequence.cached = held;
+        }
+        count
     }
 
     /// Makes room in the cache for `count` more tokens, at the cost of sequences that are idle or younger.

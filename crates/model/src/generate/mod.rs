@@ -1,8 +1,8 @@
 //! Generation: many sequences written at once, with cached keys and values.
 //!
 //! From the inside out: [`lanes`] (numbers side by side), [`kernel`] (the one matrix product), [`panels`] (weights as
-//! it reads them), [`cache`] and [`attention`], [`decoder`] (the forward pass), [`sampler`], [`engine`] (continuous
-//! batching), [`turns`] (what it is asked and tells), [`generator`] (a thread that owns an engine).
+//! it reads them), [`cache`] and [`attention`], [`decoder`] (the forward pass), [`sampler`], [`sharing`] (what need not be
+//! computed twice), [`engine`] (continuous batching), [`turns`] (what it is asked and tells), [`generator`] (a thread that owns an engine).
 
 mod attention;
 mod cache;
@@ -15,6 +15,7 @@ mod panels;
 mod reply;
 mod sampler;
 mod scratch;
+mod sharing;
 mod team;
 mod turns;
 

@@ -87,6 +87,8 @@ pub struct EngineLoad {
     pub bytes_per_token: usize,
     /// Tokens computed so far.
     pub computed: u64,
+    /// Tokens whose keys and values were taken over from a sequence that begins alike, instead of being computed.
+    pub copied: u64,
     /// Tokens whose cache was given up, to be computed again.
     pub evicted: u64,
 }

@@ -1,18 +1,21 @@
-//! What is learned on: sequences side by side, and what the loss of each of their tokens is.
+//! What is learned on: sequences side by side, shared beginnings once, and what the loss of each of their tokens is.
+//!
+//! Who shares a beginning is for the caller to say; nothing here looks for it.
 
+use crate::ops::family::Family;
 use crate::{Config, ModelError};
 use std::ops::Range;
 
 /// Sequences side by side, never padded.
 ///
-/// Attention stays within a sequence and positions start again in each, so that a batch of sequences of different
+/// Attention stays within a family and positions start again in each, so that a batch of sequences of different
 /// lengths is what padding and packing are elsewhere.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Batch {
     /// Token ids of all sequences.
     pub ids: Vec<u32>,
-    /// Where each sequence lies; one behind the other from 0 to the number of ids.
-    pub sequences: Vec<Range<usize>>,
+    /// Where each family lies; one behind the other from 0 to the number of ids.
+    pub families: Vec<Family>,
 }
 
 impl Batch {
@@ -20,11 +23,38 @@ impl Batch {
     pub fn of<S: AsRef<[u32]>>(sequences: impl IntoIterator<Item = S>) -> Self {
         let mut batch = Self::default();
         for sequence in sequences {
-            let start = batch.ids.len();
-            batch.ids.extend_from_slice(sequence.as_ref());
-            batch.sequences.push(start..batch.ids.len());
+            batch.push(sequence.as_ref());
         }
         batch
+    }
+
+    /// Adds a sequence, which [`Batch::branch`] may then continue in several ways; where it lies.
+    pub fn push(&mut self, sequence: &[u32]) -> Range<usize> {
+        let trunk = self.append(sequence);
+        self.families.push(Family { trunk: trunk.clone(), branches: Vec::new() });
+        trunk
+    }
+
+    /// Adds a way in which the last sequence goes on; where it lies. The first token of a branch is predicted by nothing,
+    /// like that of a sequence: a branch begins with the last token that is shared, which then is no part of the trunk.
+    pub fn branch(&mut self, continued: &[u32]) -> Range<usize> {
+        let branch = self.append(continued);
+        match self.families.last_mut() {
+            Some(family) => family.branches.push(branch.clone()),
+            None => self.families.push(Family { trunk: branch.clone(), branches: Vec::new() }),
+        }
+        branch
+    }
+
+    fn append(&mut self, ids: &[u32]) -> Range<usize> {
+        let start = self.ids.len();
+        self.ids.extend_from_slice(ids);
+        start..self.ids.len()
+    }
+
+    /// Trunks and branches in the order in which they lie, each with how many tokens stand before it when it is read.
+    fn stretches(&self) -> impl Iterator<Item = (usize, &Range<usize>)> {
+        self.families.iter().flat_map(Family::stretches)
     }
 
     pub(crate) fn check(&self, config: &Config) -> Result<(), ModelError> {
@@ -32,13 +62,13 @@ impl Batch {
             return Err(ModelError::Batch { what: "it has no tokens".to_owned() });
         }
         let mut end = 0;
-        for (at, sequence) in self.sequences.iter().enumerate() {
-            if sequence.start != end || sequence.end < end {
+        for (at, (_, stretch)) in self.stretches().enumerate() {
+            if stretch.start != end || stretch.end < end {
                 return Err(ModelError::Batch {
-                    what: format!("sequence {at} is {sequence:?}, expected it to start at {end}"),
+                    what: format!("sequence {at} is {stretch:?}, expected it to start at {end}"),
                 });
             }
-            end = sequence.end;
+            end = stretch.end;
         }
         if end != self.ids.len() {
             let ids = self.ids.len();
@@ -52,20 +82,26 @@ impl Batch {
         }
     }
 
-    /// Position of each token within its sequence.
+    /// Position of each token when it is read.
     pub(crate) fn positions(&self, into: &mut Vec<u32>) {
         into.clear();
-        for sequence in &self.sequences {
-            into.extend((0..sequence.len()).map(|position| position as u32));
+        for (before, stretch) in self.stretches() {
+            into.extend((before..before + stretch.len()).map(|position| position as u32));
         }
     }
 
-    /// Targets that a loss looks at: every token but the first of its sequence is predicted from the one before.
+    /// Targets that a loss looks at: every token but the first of its sequence or branch is predicted from the one
+    /// before. A trunk's tokens count once, however many branches it has.
     pub(crate) fn targets(&self, loss: &dyn TokenLoss, into: &mut Vec<usize>) {
         into.clear();
-        for sequence in &self.sequences {
-            into.extend((sequence.start + 1..sequence.end).filter(|at| loss.counts(*at)));
+        for (_, stretch) in self.stretches() {
+            into.extend((stretch.start + 1..stretch.end).filter(|at| loss.counts(*at)));
         }
+    }
+
+    /// Positions of the longest sequence.
+    pub(crate) fn furthest(&self) -> usize {
+        self.stretches().map(|(before, stretch)| before + stretch.len()).max().unwrap_or(0)
     }
 }
 
@@ -115,4 +151,23 @@ pub struct LossOutput {
     /// Entropy, in nats, of the distribution that the token at each flat position was drawn from; 0 where it was not
     /// computed.
     pub entropy: Vec<f32>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn branches_go_on_where_the_trunk_ends_and_their_first_tokens_are_no_targets() {
+        let mut batch = Batch::of([[1, 2]]);
+        assert_eq!(batch.push(&[3, 4, 5]), 2..5);
+        assert_eq!((batch.branch(&[6, 7]), batch.branch(&[6, 8, 9])), (5..7, 7..10));
+        assert_eq!(batch.families.iter().map(Family::tokens).collect::<Vec<_>>(), [0..2, 2..10]);
+        let (mut positions, mut targets) = (Vec::new(), Vec::new());
+        batch.positions(&mut positions);
+        assert_eq!(positions, [0, 1, 0, 1, 2, 3, 4, 3, 4, 5]);
+        batch.targets(&CrossEntropy { weights: &[1.0; 10] }, &mut targets);
+        assert_eq!(targets, [1, 3, 4, 6, 8, 9]);
+        assert_eq!(batch.furthest(), 6);
+    }
 }

@@ -72,7 +72,7 @@ impl<'a> Decoder<'a> {
     }
 
     fn inputs<'b>(&'b self, heads: &'b [f32]) -> Inputs<'b> {
-        Inputs { data: heads, heads: self.heads(), sequences: &self.batch.sequences, tokens: self.tokens() }
+        Inputs { data: heads, heads: self.heads(), families: &self.batch.families, tokens: self.tokens() }
     }
 
     fn linear(

@@ -10,6 +10,7 @@ mod decoder;
 mod linear;
 mod workspace;
 
+pub use crate::ops::family::Family;
 pub use batch::{Batch, CrossEntropy, LossOutput, TokenLoss};
 
 use crate::lora::{Lora, LoraOptions};
@@ -275,7 +276,7 @@ impl Learner {
 
 fn prepare(workspace: &mut Workspace, angles: &mut Angles, batch: &Batch) {
     batch.positions(&mut workspace.positions);
-    angles.reserve(batch.sequences.iter().map(Range::len).max().unwrap_or(0));
+    angles.reserve(batch.furthest());
 }
 
 fn embed(weights: &Weights, batch: &Batch, into: &mut [f32]) {

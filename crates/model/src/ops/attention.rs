@@ -1,10 +1,13 @@
-//! Causal attention within each sequence, in blocks, keeping one number a row: the logarithm of the sum of exponentials.
+//! Causal attention within each family, in blocks, keeping one number a row: the logarithm of the sum of exponentials.
 //!
 //! Scores exist only for one block of queries against one block of keys at a time (online softmax), so that memory is
 //! linear in the length of a sequence. Backward makes the scores again. Everything is head-major, `[heads, tokens,
-//! width]`; queries come scaled. Forward is split over heads, sequences and blocks of queries; backward over query
-//! heads and sequences, each with gradients of keys and values of its own, which whoever reads them adds up.
+//! width]`; queries come scaled. A block of queries lies within one stretch (a trunk or a branch) and meets the keys of the
+//! trunk, then those of its own branch. Forward is split over heads, families and blocks of queries; backward over query
+//! heads and families, so that gradients of a trunk's keys add up over its branches in one order. Each query head has
+//! gradients of keys and values of its own, which whoever reads them adds up.
 
+use super::family::Family;
 use super::matmul::{Keep, Threads, View, ViewMut, multiply};
 use super::rope::{HeadGradients, Heads};
 use super::{ROWS, exp, kernel, largest, sum};
@@ -28,28 +31,60 @@ pub(crate) struct Inputs<'a> {
     pub(crate) data: &'a [f32],
     /// Shape.
     pub(crate) heads: Heads,
-    /// Ranges of tokens that attend to each other; they tile the batch.
-    pub(crate) sequences: &'a [Range<usize>],
+    /// Tokens that attend to each other; they tile the batch.
+    pub(crate) families: &'a [Family],
     /// Tokens of the batch.
     pub(crate) tokens: usize,
 }
 
 impl<'a> Inputs<'a> {
-    fn head(&self, head: usize, sequence: &Range<usize>) -> &'a [f32] {
+    fn head(&self, head: usize, tokens: &Range<usize>) -> &'a [f32] {
         let width = self.heads.width;
-        &self.data[(head * self.tokens + sequence.start) * width..][..sequence.len() * width]
+        &self.data[(head * self.tokens + tokens.start) * width..][..tokens.len() * width]
     }
 
-    fn query(&self, head: usize, sequence: &Range<usize>) -> &'a [f32] {
-        self.head(head, sequence)
+    fn query(&self, head: usize, tokens: &Range<usize>) -> &'a [f32] {
+        self.head(head, tokens)
     }
 
-    fn key(&self, head: usize, sequence: &Range<usize>) -> &'a [f32] {
-        self.head(self.heads.queries + head / self.heads.group(), sequence)
+    fn key(&self, head: usize, tokens: &Range<usize>) -> &'a [f32] {
+        self.head(self.heads.queries + head / self.heads.group(), tokens)
     }
 
-    fn value(&self, head: usize, sequence: &Range<usize>) -> &'a [f32] {
-        self.head(self.heads.queries + self.heads.keys + head / self.heads.group(), sequence)
+    fn value(&self, head: usize, tokens: &Range<usize>) -> &'a [f32] {
+        self.head(self.heads.queries + self.heads.keys + head / self.heads.group(), tokens)
+    }
+}
+
+/// Some queries of one stretch of a family; numbers count from the family's first token.
+#[derive(Clone, Copy)]
+struct Queries {
+    /// Tokens of the trunk that stand before the stretch; none before the trunk itself.
+    before: usize,
+    /// Where the stretch begins.
+    start: usize,
+    first: usize,
+    rows: usize,
+}
+
+impl Queries {
+    /// All of a family, stretch by stretch.
+    fn of(family: &Family) -> impl Iterator<Item = Self> {
+        let origin = family.trunk.start;
+        family.stretches().flat_map(move |(before, stretch)| {
+            let (start, end) = (stretch.start - origin, stretch.end - origin);
+            let rows = move |first| QUERIES.min(end - first);
+            (start..end).step_by(QUERIES).map(move |first| Self { before, start, first, rows: rows(first) })
+        })
+    }
+
+    /// Blocks of keys that they see: those of the trunk, then those of their own stretch.
+    fn blocks(self) -> impl Iterator<Item = Block> {
+        let Self { before, start, first, rows } = self;
+        let until = |from: usize, end: usize| {
+            (from..end).step_by(KEYS).map(move |key| Block { first, rows, key, keys: KEYS.min(end - key) })
+        };
+        until(0, before).chain(until(start, first + rows))
     }
 }
 
@@ -63,13 +98,8 @@ struct Block {
 }
 
 impl Block {
-    /// Blocks of keys that the queries `first..first + rows` see.
-    fn of(first: usize, rows: usize) -> impl Iterator<Item = Self> {
-        let end = first + rows;
-        (0..end).step_by(KEYS).map(move |key| Self { first, rows, key, keys: KEYS.min(end - key) })
-    }
-
-    /// Keys that a row sees: at least one, because a block of queries never starts before a block of keys.
+    /// Keys that a row sees: at least one, because a block of queries never starts before a block of keys of its own
+    /// stretch, and all of a trunk that stands before it.
     #[inline(always)]
     fn visible(&self, row: usize) -> usize {
         self.keys.min(self.first + row + 1 - self.key)
@@ -128,22 +158,23 @@ pub(crate) fn forward(out: &mut [f32], logs: &mut [f32], inputs: Inputs<'_>) {
     let mut tasks = Vec::new();
     for (head, (mut out, mut logs)) in out.chunks_mut(tokens * width).zip(logs.chunks_mut(tokens)).enumerate()
     {
-        for sequence in inputs.sequences {
-            let (mine, rest) = out.split_at_mut(sequence.len() * width);
-            let (my_logs, rest_of_logs) = logs.split_at_mut(sequence.len());
-            (out, logs) = (rest, rest_of_logs);
-            let blocks = mine.chunks_mut(QUERIES * width).zip(my_logs.chunks_mut(QUERIES)).enumerate();
-            tasks.extend(blocks.map(|(block, (out, logs))| (head, sequence, block * QUERIES, out, logs)));
+        for family in inputs.families {
+            for queries in Queries::of(family) {
+                let (mine, rest) = out.split_at_mut(queries.rows * width);
+                let (my_logs, rest_of_logs) = logs.split_at_mut(queries.rows);
+                (out, logs) = (rest, rest_of_logs);
+                tasks.push((head, family.tokens(), queries, mine, my_logs));
+            }
         }
     }
-    tasks.into_par_iter().for_each_init(scores, |scores, (head, sequence, first, out, logs)| {
+    tasks.into_par_iter().for_each_init(scores, |scores, (head, family, queries, out, logs)| {
         let (mut maxima, mut sums) = ([f32::NEG_INFINITY; QUERIES], [0.0; QUERIES]);
-        let rows = logs.len();
+        let rows = queries.rows;
         out.fill(0.0);
-        for block in Block::of(first, rows) {
-            block.scores(scores, inputs.query(head, sequence), inputs.key(head, sequence), width);
+        for block in queries.blocks() {
+            block.scores(scores, inputs.query(head, &family), inputs.key(head, &family), width);
             soften(scores, out, &mut maxima, &mut sums, &block);
-            let values = &inputs.value(head, sequence)[block.key * width..][..block.keys * width];
+            let values = &inputs.value(head, &family)[block.key * width..][..block.keys * width];
             multiply(
                 ViewMut::new(out, rows, width),
                 Keep::Sum,
@@ -239,10 +270,10 @@ impl<'a> Gradients<'a> {
     }
 }
 
-/// One head of one sequence.
+/// One head of one family.
 struct Task<'a> {
     head: usize,
-    sequence: &'a Range<usize>,
+    family: &'a Family,
     query: &'a mut [f32],
     key: &'a mut [f32],
     value: &'a mut [f32],
@@ -253,10 +284,10 @@ fn tasks<'a>(into: &'a mut Gradients<'_>, inputs: Inputs<'a>) -> Vec<Task<'a>> {
     let heads = into.query.chunks_mut(each).zip(into.key.chunks_mut(each)).zip(into.value.chunks_mut(each));
     let mut tasks = Vec::new();
     for (head, ((mut query, mut key), mut value)) in heads.enumerate() {
-        for sequence in inputs.sequences {
-            let len = sequence.len() * inputs.heads.width;
+        for family in inputs.families {
+            let len = family.tokens().len() * inputs.heads.width;
             let (q, k, v) = (query.split_at_mut(len), key.split_at_mut(len), value.split_at_mut(len));
-            tasks.push(Task { head, sequence, query: q.0, key: k.0, value: v.0 });
+            tasks.push(Task { head, family, query: q.0, key: k.0, value: v.0 });
             (query, key, value) = (q.1, k.1, v.1);
         }
     }
@@ -278,21 +309,21 @@ fn task_backward(
     scores: &mut [f32],
     d_scores: &mut [f32],
 ) {
-    let Task { head, sequence, query: dq, key: dk, value: dv } = task;
-    let (width, length) = (inputs.heads.width, sequence.len());
-    let at = head * inputs.tokens + sequence.start;
-    let (queries, keys) = (inputs.query(head, sequence), inputs.key(head, sequence));
-    let values = inputs.value(head, sequence);
-    let dy = &outputs.dy[at * width..][..length * width];
+    let Task { head, family, query: dq, key: dk, value: dv } = task;
+    let (width, tokens) = (inputs.heads.width, family.tokens());
+    let at = head * inputs.tokens + tokens.start;
+    let (queries, keys) = (inputs.query(head, &tokens), inputs.key(head, &tokens));
+    let values = inputs.value(head, &tokens);
+    let dy = &outputs.dy[at * width..][..tokens.len() * width];
     let one = Threads::One;
     dq.fill(0.0);
     dk.fill(0.0);
     dv.fill(0.0);
-    for first in (0..length).step_by(QUERIES) {
-        let rows = QUERIES.min(length - first);
+    for of_stretch in Queries::of(family) {
+        let Queries { first, rows, .. } = of_stretch;
         let query_rows = first * width..(first + rows) * width;
         let dy_rows = View::new(&dy[query_rows.clone()], rows, width);
-        for block in Block::of(first, rows) {
+        for block in of_stretch.blocks() {
             let key_rows = block.key * width..(block.key + block.keys) * width;
             block.scores(scores, queries, keys, width);
             let into = ViewMut::window(d_scores, rows, block.keys, KEYS);
@@ -320,37 +351,53 @@ mod tests {
 
     const HEADS: Heads = Heads { queries: 4, keys: 2, width: 4 };
 
-    fn inputs<'a>(data: &'a [f32], sequences: &'a [Range<usize>]) -> Inputs<'a> {
-        Inputs { data, heads: HEADS, sequences, tokens: sequences.last().map_or(0, |last| last.end) }
+    /// Stretches that lie one behind the other, by their lengths: a trunk and its branches each.
+    fn families(lengths: &[&[usize]]) -> Vec<Family> {
+        let mut end = 0;
+        let mut next = |length: &usize| {
+            end += length;
+            end - length..end
+        };
+        let family = |lengths: &&[usize]| Family {
+            trunk: next(&lengths[0]),
+            branches: lengths[1..].iter().map(&mut next).collect(),
+        };
+        lengths.iter().map(family).collect()
     }
 
-    fn run(data: &[f32], sequences: &[Range<usize>]) -> (Vec<f32>, Vec<f32>) {
-        let inputs = inputs(data, sequences);
+    fn inputs<'a>(data: &'a [f32], families: &'a [Family]) -> Inputs<'a> {
+        let tokens = families.last().map_or(0, |last| last.tokens().end);
+        Inputs { data, heads: HEADS, families, tokens }
+    }
+
+    fn run(data: &[f32], families: &[Family]) -> (Vec<f32>, Vec<f32>) {
+        let inputs = inputs(data, families);
         let (mut out, mut logs) = (vec![9.0; 4 * inputs.tokens * 4], vec![9.0; 4 * inputs.tokens]);
         forward(&mut out, &mut logs, inputs);
         (out, logs)
     }
 
     /// The definition, in f64.
-    fn naive(data: &[f32], sequences: &[Range<usize>]) -> Vec<f64> {
-        let inputs = inputs(data, sequences);
+    fn naive(data: &[f32], families: &[Family]) -> Vec<f64> {
+        let inputs = inputs(data, families);
+        let all = 0..inputs.tokens;
         let mut out = Vec::new();
         for head in 0..4 {
-            for sequence in sequences {
-                let row = |of: &[f32], at: usize| of[at * 4..(at + 1) * 4].to_vec();
-                let (q, k) = (inputs.query(head, sequence), inputs.key(head, sequence));
-                let v = inputs.value(head, sequence);
-                for token in 0..sequence.len() {
+            let row = |of: &[f32], at: usize| of[at * 4..(at + 1) * 4].to_vec();
+            let (q, k) = (inputs.query(head, &all), inputs.key(head, &all));
+            let v = inputs.value(head, &all);
+            for (family, (before, stretch)) in
+                families.iter().flat_map(|family| family.stretches().map(move |stretch| (family, stretch)))
+            {
+                for token in stretch.clone() {
+                    let trunk = family.trunk.start..family.trunk.start + before;
+                    let seen: Vec<usize> = trunk.chain(stretch.start..=token).collect();
                     let weights: Vec<f64> =
-                        (0..=token).map(|other| dot(&row(q, token), &row(k, other)).exp()).collect();
+                        seen.iter().map(|other| dot(&row(q, token), &row(k, *other)).exp()).collect();
                     let total: f64 = weights.iter().sum();
                     out.extend((0..4).map(|column| {
-                        weights
-                            .iter()
-                            .enumerate()
-                            .map(|(at, w)| w * f64::from(v[at * 4 + column]))
-                            .sum::<f64>()
-                            / total
+                        let value = |at: usize| f64::from(v[at * 4 + column]);
+                        seen.iter().zip(&weights).map(|(at, w)| w * value(*at)).sum::<f64>() / total
                     }));
                 }
             }
@@ -359,17 +406,23 @@ mod tests {
     }
 
     #[test]
-    fn blocks_give_what_the_definition_gives_across_block_borders_and_sequences() {
-        let sequences = [0..1, 1..64, 64..64, 64..265];
-        let data: Vec<f32> = noise(8 * 265 * 4, 1).into_iter().map(|x| 3.0 * x).collect();
-        for (y, expected) in run(&data, &sequences).0.iter().zip(naive(&data, &sequences)) {
-            assert!((f64::from(*y) - expected).abs() < 2e-6, "{y} instead of {expected}");
+    fn blocks_give_what_the_definition_gives_across_borders_of_blocks_sequences_and_branches() {
+        let plain = families(&[&[1], &[63], &[0], &[201]]);
+        let branched = families(&[&[131, 1, 70, 0, 63], &[0, 64, 65], &[64, 129], &[2]]);
+        // Scores may reach 36, where f32 is good for a few 1e-6; a key too many or too few shows at 1e-3.
+        for (families, tokens, tolerance) in [(plain, 265, 2e-6), (branched, 589, 1e-5)] {
+            let data: Vec<f32> = noise(8 * tokens * 4, 1).into_iter().map(|x| 3.0 * x).collect();
+            let (found, expected) = (run(&data, &families).0, naive(&data, &families));
+            assert_eq!(found.len(), expected.len());
+            for (y, expected) in found.iter().zip(expected) {
+                assert!((f64::from(*y) - expected).abs() < tolerance, "{y} instead of {expected}");
+            }
         }
     }
 
-    fn gradient(data: &[f32], sequences: &[Range<usize>], dy: &[f32]) -> Vec<f32> {
-        let inputs = inputs(data, sequences);
-        let (y, logs) = run(data, sequences);
+    fn gradient(data: &[f32], families: &[Family], dy: &[f32]) -> Vec<f32> {
+        let inputs = inputs(data, families);
+        let (y, logs) = run(data, families);
         let tokens = inputs.tokens;
         // Through both changes of order, so that they are tested as well.
         let (mut dy_rows, mut y_rows) = (vec![0.0; y.len()], vec![0.0; y.len()]);
@@ -393,24 +446,29 @@ mod tests {
 
     #[test]
     fn gradients_are_difference_quotients() {
-        let sequences = [0..3, 3..10];
-        let (data, dy) = (noise(8 * 10 * 4, 1), noise(4 * 10 * 4, 2));
-        check(&data, &gradient(&data, &sequences, &dy), |data| {
-            naive(data, &sequences).iter().zip(&dy).map(|(y, d)| y * f64::from(*d)).sum()
-        });
+        for families in [families(&[&[3], &[7]]), families(&[&[3, 2, 1], &[1, 0, 3]])] {
+            let (data, dy) = (noise(8 * 10 * 4, 1), noise(4 * 10 * 4, 2));
+            check(&data, &gradient(&data, &families, &dy), |data| {
+                naive(data, &families).iter().zip(&dy).map(|(y, d)| y * f64::from(*d)).sum()
+            });
+        }
     }
 
     #[test]
     fn gradients_across_block_borders_are_difference_quotients_along_a_direction() {
-        let sequences = [0..70, 70..270];
-        let (data, dy) = (noise(8 * 270 * 4, 3), noise(4 * 270 * 4, 4));
-        let (gradient, direction) = (gradient(&data, &sequences, &dy), noise(data.len(), 5));
-        let value = |step: f32| -> f64 {
-            let moved: Vec<f32> = data.iter().zip(&direction).map(|(x, d)| x + step * d).collect();
-            naive(&moved, &sequences).iter().zip(&dy).map(|(y, d)| y * f64::from(*d)).sum()
-        };
-        let expected = (value(1.0 / 512.0) - value(-1.0 / 512.0)) * 256.0;
-        let along = dot(&gradient, &direction);
-        assert!((along - expected).abs() < 1e-4 * expected.abs().max(1.0), "{along} instead of {expected}");
+        for families in [families(&[&[70], &[200]]), families(&[&[131, 66, 3, 70]])] {
+            let (data, dy) = (noise(8 * 270 * 4, 3), noise(4 * 270 * 4, 4));
+            let (gradient, direction) = (gradient(&data, &families, &dy), noise(data.len(), 5));
+            let value = |step: f32| -> f64 {
+                let moved: Vec<f32> = data.iter().zip(&direction).map(|(x, d)| x + step * d).collect();
+                naive(&moved, &families).iter().zip(&dy).map(|(y, d)| y * f64::from(*d)).sum()
+            };
+            let expected = (value(1.0 / 512.0) - value(-1.0 / 512.0)) * 256.0;
+            let along = dot(&gradient, &direction);
+            assert!(
+                (along - expected).abs() < 1e-4 * expected.abs().max(1.0),
+                "{along} instead of {expected}"
+            );
+        }
     }
 }

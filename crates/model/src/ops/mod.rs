@@ -13,6 +13,7 @@
 pub(crate) mod attention;
 pub(crate) mod cross_entropy;
 pub(crate) mod embedding;
+pub(crate) mod family;
 pub(crate) mod matmul;
 pub(crate) mod norm;
 pub(crate) mod rope;

@@ -286,3 +286,111 @@ fn what_cannot_be_done_is_an_error() {
     let none = EngineOptions { max_tokens_in_cache: 31, ..EngineOptions::default() };
     assert!(matches!(Engine::new(&weights, none), Err(ModelError::EngineBounds { .. })));
 }
+
+/// Prompts of two groups that begin alike, and differ from each other after a while and in their last tokens.
+fn groups() -> Vec<Job> {
+    let (start, prompts) = (text(40, 50), [text(37, 51), text(41, 52)]);
+    (0..12_usize)
+        .map(|at| {
+            let mut prompt = [start.clone(), prompts[at / 6].clone()].concat();
+            // The last of a group leave it in the middle, or go on for longer.
+            match at % 6 {
+                4 => prompt.truncate(60),
+                5 => prompt.extend(text(20, 53)),
+                _ => {}
+            }
+            Job {
+                seed: at as u64,
+                prompt,
+                suffix: text(3 + at, 54),
+                sampling: Sampling::at(1.0),
+                new: 5 + at % 4,
+            }
+        })
+        .collect()
+}
+
+#[test]
+fn what_sequences_begin_with_is_computed_once_and_changes_no_bit() {
+    for family in ["llama", "qwen3"] {
+        let weights = model(family).unwrap();
+        let jobs = groups();
+        let alone: BTreeMap<usize, Written> = (0..jobs.len())
+            .flat_map(|at| play(&weights, EngineOptions::default(), &[at], &jobs).unwrap())
+            .collect();
+        let backwards: Vec<usize> = (0..jobs.len()).rev().collect();
+        // Whole prompts at once and in pieces, with room for all, for three and for hardly one.
+        for (max_step_tokens, max_tokens_in_cache) in
+            [(512, 4096), (45, 4096), (7, 4096), (45, 480), (512, 160)]
+        {
+            let options = EngineOptions { threads: 1, max_batch: 9, max_tokens_in_cache, max_step_tokens };
+            for order in [(0..jobs.len()).collect(), backwards.clone()] {
+                let together = play(&weights, options, &order, &jobs).unwrap();
+                assert_eq!(together, alone, "{family} {options:?} {order:?}");
+            }
+        }
+    }
+}
+
+/// Opens sequences of these prompts and starts a turn in each, before any step.
+fn admitted(engine: &mut Engine, prompts: &[Vec<u32>], new: usize) -> Result<Vec<SequenceId>, ModelError> {
+    let start = |(seed, prompt): (usize, &Vec<u32>)| {
+        let id = engine.open(seed as u64);
+        engine.extend(id, prompt)?;
+        engine.generate(id, Limits { max_new: new, stop: Vec::new() }, Sampling::at(1.0))?;
+        Ok(id)
+    };
+    prompts.iter().enumerate().map(start).collect()
+}
+
+#[test]
+fn a_group_that_arrives_together_reads_its_prompt_once() {
+    let weights = model("qwen3").unwrap();
+    let (first, second) = (text(100, 60), text(90, 61));
+    let prompts: Vec<Vec<u32>> =
+        (0..16).map(|at| if at < 8 { first.clone() } else { second.clone() }).collect();
+    // In pieces, one of the second group meets a prompt of which 75 tokens are read: for the other 14 it does not wait,
+    // but computes the 10 that the step has room for.
+    for (max_step_tokens, impatient) in [(512, 0), (33, 10)] {
+        let mut engine =
+            Engine::new(&weights, EngineOptions { max_step_tokens, ..EngineOptions::default() }).unwrap();
+        let ids = admitted(&mut engine, &prompts, 4).unwrap();
+        while !engine.is_idle() {
+            engine.step();
+        }
+        // A prompt and the last tokens of seven more; then three more tokens each, the fourth is written and not read.
+        let computed = (100 + 90) + 14 + 16 * 3 + impatient;
+        let copied = 7 * (99 + 89) - impatient;
+        assert_eq!((engine.load().computed, engine.load().copied), (computed, copied));
+        // A turn later nothing is to be copied, and one who comes late copies from whoever is still there.
+        ids[1..].iter().for_each(|id| engine.close(*id));
+        engine.extend(ids[0], &[1, 2]).unwrap();
+        engine.generate(ids[0], Limits { max_new: 1, stop: Vec::new() }, Sampling::default()).unwrap();
+        engine.step();
+        assert_eq!(engine.load().copied, copied);
+        admitted(&mut engine, std::slice::from_ref(&first), 1).unwrap();
+        engine.step();
+        assert_eq!(engine.load().computed, computed + 3 + 1);
+    }
+}
+
+#[test]
+fn nothing_is_copied_that_was_computed_under_other_weights() {
+    let weights = model("llama").unwrap();
+    let mut other = weights.clone();
+    other.data_mut().iter_mut().for_each(|number| *number *= 1.25);
+    let prompts = vec![text(60, 70); 3];
+    let run = |engine: &mut Engine| -> Result<Vec<Vec<u32>>, ModelError> {
+        let ids = admitted(engine, &prompts, 12)?;
+        while !engine.is_idle() {
+            engine.step();
+        }
+        Ok(ids.iter().filter_map(|id| engine.ids(*id).map(<[u32]>::to_vec)).collect())
+    };
+    let mut engine = Engine::new(&weights, EngineOptions::default()).unwrap();
+    let before = run(&mut engine).unwrap();
+    engine.set_weights(&other).unwrap();
+    let after = run(&mut engine).unwrap();
+    assert_eq!(after, run(&mut Engine::new(&other, EngineOptions::default()).unwrap()).unwrap());
+    assert_ne!(before, after);
+}

@@ -2,7 +2,7 @@
 
 use crate::gradients::{error, references};
 use astra_model::{
-    AdamW, Batch, Config, CrossEntropy, LearnOptions, Learner, LearnerState, LoraOptions, LoraTarget,
+    AdamW, Batch, Config, CrossEntropy, Family, LearnOptions, Learner, LearnerState, LoraOptions, LoraTarget,
     ModelError, TokenLoss, Weights,
 };
 
@@ -18,7 +18,7 @@ fn a_packed_batch_gives_the_log_probabilities_and_gradients_of_its_sequences_alo
         let output = packed.forward_backward(&reference.batch, &loss).unwrap();
         let mut apart = Learner::new(reference.weights.clone(), plain()).unwrap();
         let mut total = 0.0;
-        for sequence in &reference.batch.sequences {
+        for Family { trunk: sequence, .. } in &reference.batch.families {
             let batch = Batch::of([&reference.batch.ids[sequence.clone()]]);
             let loss = CrossEntropy { weights: &reference.counts[sequence.clone()] };
             let alone = apart.forward_backward(&batch, &loss).unwrap();
@@ -45,7 +45,7 @@ fn batches_beyond_all_block_sizes_give_what_their_sequences_give_alone() {
     let output = packed.forward_backward(&batch, &CrossEntropy { weights: &counts }).unwrap();
     assert!(output.targets > 1100);
     let mut apart = Learner::new(reference.weights, plain()).unwrap();
-    for range in &batch.sequences {
+    for Family { trunk: range, .. } in &batch.families {
         let loss = CrossEntropy { weights: &counts[range.clone()] };
         let alone = apart.forward_backward(&Batch::of([&batch.ids[range.clone()]]), &loss).unwrap();
         for (x, y) in alone.logprobs.iter().zip(&output.logprobs[range.clone()]) {
@@ -53,6 +53,105 @@ fn batches_beyond_all_block_sizes_give_what_their_sequences_give_alone() {
         }
     }
     assert!(error(apart.gradients(), packed.gradients()) < 1e-5);
+}
+
+/// Sequences that share their first `shared` ids, and lengths of what follows in each.
+fn relatives(shared: u32, lengths: &[u32], salt: u32) -> Vec<Vec<u32>> {
+    let start: Vec<u32> = (0..shared).map(|at| (at * at + salt) % 29).collect();
+    let own = |(name, length): (usize, &u32)| -> Vec<u32> {
+        (0..*length).map(|at| (at * 7 + name as u32 * 11 + salt) % 29).collect()
+    };
+    lengths.iter().enumerate().map(|one| [start.clone(), own(one)].concat()).collect()
+}
+
+#[test]
+fn a_family_gives_the_log_probabilities_and_gradients_of_its_sequences_apart() {
+    for (reference, options) in references().unwrap().into_iter().zip([
+        plain(),
+        LearnOptions { threads: 2, ..plain() },
+        LearnOptions { checkpointing: true, ..plain() },
+        LearnOptions { lora: Some(LoraOptions { rank: 2, ..LoraOptions::default() }), ..plain() },
+    ]) {
+        let mut batch = Batch::default();
+        let mut counts: Vec<f32> = Vec::new();
+        let mut apart = Learner::new(reference.weights.clone(), options.clone()).unwrap();
+        let mut expected: Vec<f32> = Vec::new();
+        // Beginnings and branches beyond blocks of queries and keys, within one, and of a single token.
+        for (shared, lengths) in [(200, vec![70, 1, 140]), (1, vec![65]), (40, vec![3, 130, 20, 7])] {
+            let trunk = shared as usize;
+            for (at, sequence) in relatives(shared, &lengths, shared).into_iter().enumerate() {
+                if at == 0 {
+                    batch.push(&sequence[..trunk - 1]);
+                    counts.resize(batch.ids.len(), 0.0);
+                }
+                batch.branch(&sequence[trunk - 1..]);
+                let weight = |at: usize| if at < trunk || at % 5 == 4 { 0.0 } else { 1.0 + (at % 3) as f32 };
+                let weights: Vec<f32> = (0..sequence.len()).map(weight).collect();
+                counts.extend_from_slice(&weights[trunk - 1..]);
+                let loss = CrossEntropy { weights: &weights };
+                let alone = apart.forward_backward(&Batch::of([&sequence]), &loss).unwrap();
+                expected.resize(counts.len() - (sequence.len() - (trunk - 1)), 0.0);
+                expected.extend_from_slice(&alone.logprobs[trunk - 1..]);
+            }
+        }
+        let mut together = Learner::new(reference.weights, options).unwrap();
+        let output = together.forward_backward(&batch, &CrossEntropy { weights: &counts }).unwrap();
+        assert_eq!(output.targets, counts.iter().filter(|weight| **weight != 0.0).count());
+        assert!(error(&output.logprobs, &expected) < 1e-5, "{}", reference.name);
+        let difference = error(together.gradients(), apart.gradients());
+        assert!(difference < 1e-5, "{}: {difference}", reference.name);
+        let evaluated = together.forward(&batch, &CrossEntropy { weights: &counts }).unwrap();
+        assert_eq!(output, evaluated, "{}", reference.name);
+    }
+}
+
+#[test]
+fn what_counts_in_a_trunk_counts_once() {
+    let reference = references().unwrap().remove(1);
+    let sequences = relatives(20, &[5, 9], 3);
+    let mut batch = Batch::default();
+    batch.push(&sequences[0][..19]);
+    let branches: Vec<_> = sequences.iter().map(|sequence| batch.branch(&sequence[19..])).collect();
+    let mut together = Learner::new(reference.weights.clone(), plain()).unwrap();
+    let all = vec![1.0; batch.ids.len()];
+    let output = together.forward_backward(&batch, &CrossEntropy { weights: &all }).unwrap();
+    assert_eq!(output.targets, 18 + 5 + 9);
+    assert!(
+        branches
+            .iter()
+            .all(|branch| output.logprobs[branch.start] == 0.0 && output.logprobs[branch.end - 1] < 0.0)
+    );
+    let mut apart = Learner::new(reference.weights, plain()).unwrap();
+    for (sequence, first) in sequences.iter().zip([1, 20]) {
+        let weights: Vec<f32> =
+            (0..sequence.len()).map(|at| if at >= first && at != 19 { 1.0 } else { 0.0 }).collect();
+        apart.forward_backward(&Batch::of([sequence]), &CrossEntropy { weights: &weights }).unwrap();
+    }
+    let difference = error(together.gradients(), apart.gradients());
+    assert!(difference < 1e-5, "{difference}");
+}
+
+#[test]
+fn a_trunk_changes_no_bit_of_a_sequence_beside_it_and_none_where_nobody_branches() {
+    let reference = references().unwrap().remove(2);
+    let sequences = relatives(80, &[150, 30], 5);
+    let plain_batch = Batch::of(&sequences);
+    let mut pushed = Batch::default();
+    for sequence in &sequences {
+        pushed.push(sequence);
+    }
+    assert_eq!(pushed, plain_batch);
+    let mut learner = Learner::new(reference.weights, plain()).unwrap();
+    let expected = learner.logits(&plain_batch).unwrap();
+    let mut beside = Batch::of([&sequences[0]]);
+    beside.push(&sequences[1][..79]);
+    beside.branch(&sequences[1][79..]);
+    beside.branch(&sequences[0][79..]);
+    let found = learner.logits(&beside).unwrap();
+    let first = sequences[0].len() * 29;
+    assert!(found[..first] == expected[..first]);
+    // Trunk and first branch are the second sequence, cut elsewhere.
+    assert!(error(&found[first..expected.len()], &expected[first..]) < 1e-5);
 }
 
 #[test]
@@ -63,7 +162,7 @@ fn tokens_without_weight_have_no_part_in_loss_and_gradient() {
     assert_eq!((output.loss, output.targets), (0.0, 0));
     assert!(learner.gradients().iter().all(|g| *g == 0.0));
     let output = learner.forward(&reference.batch, &CrossEntropy { weights: &reference.counts }).unwrap();
-    for sequence in &reference.batch.sequences {
+    for Family { trunk: sequence, .. } in &reference.batch.families {
         for at in sequence.clone() {
             let counts = at > sequence.start && reference.counts[at] != 0.0;
             assert_eq!(output.logprobs[at] < 0.0, counts, "{at}");
@@ -219,16 +318,19 @@ fn batches_that_are_none_are_refused() {
     let reference = references().unwrap().remove(0);
     let mut learner = Learner::new(reference.weights, plain()).unwrap();
     let loss = CrossEntropy { weights: &[] };
-    #[expect(clippy::single_range_in_vec_init, reason = "sequences are ranges")]
-    for (ids, sequences) in [
-        (vec![1, 2], vec![0..1]),
-        (vec![1, 2], vec![1..2]),
-        (vec![1, 2], vec![0..1, 0..2]),
-        (vec![1, 29], vec![0..2]),
+    let alone = |trunk| Family { trunk, branches: Vec::new() };
+    let gap = 2..3;
+    for (ids, families) in [
+        (vec![1, 2], vec![alone(0..1)]),
+        (vec![1, 2], vec![alone(1..2)]),
+        (vec![1, 2], vec![alone(0..1), alone(0..2)]),
+        (vec![1, 2, 3], vec![Family { trunk: 0..1, branches: vec![gap] }]),
+        (vec![1, 2, 3], vec![Family { trunk: 0..1, branches: vec![1..2, 1..3] }]),
+        (vec![1, 29], vec![alone(0..2)]),
         (vec![], vec![]),
-        (vec![], vec![0..0]),
+        (vec![], vec![alone(0..0)]),
     ] {
-        let refused = learner.forward_backward(&Batch { ids, sequences }, &loss);
+        let refused = learner.forward_backward(&Batch { ids, families }, &loss);
         assert!(matches!(refused, Err(ModelError::Batch { .. })));
     }
 }

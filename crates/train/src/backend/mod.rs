@@ -5,6 +5,7 @@
 //! out as they were minted; a backend never sees text. `tests/it/conformance.rs` is what every backend must pass.
 
 mod native;
+pub(crate) mod siblings;
 
 pub use native::{NativeBackend, NativeOptions};
 

@@ -1,5 +1,9 @@
 //! The backend on this machine: `astra-model`'s learner, and its generator with a copy of the weights.
+//!
+//! Data that begin alike are learned together, their beginning once. Which do is found anew in every pass, since a pass may
+//! be given any data.
 
+use super::siblings::siblings;
 use super::{Datum, Objective, OptimStep, PassOutput, TrainBackend};
 use crate::TrainError;
 use crate::checkpoint::{LearnerFile, read_json, write_json, write_learner};
@@ -74,10 +78,11 @@ impl TrainBackend for NativeBackend {
     fn forward_backward(&mut self, data: &[Datum], objective: Objective) -> Result<PassOutput, TrainError> {
         // A sequence on which nothing was sampled has nothing to teach, and may be empty.
         let data: Vec<&Datum> = data.iter().filter(|datum| datum.sampled_tokens() > 0).collect();
-        let lengths: Vec<usize> = data.iter().map(|datum| datum.tokens()).collect();
+        let families = siblings(&data, self.tokens_at_once);
+        let lengths: Vec<usize> = families.iter().map(|family| family.tokens(&data)).collect();
         let mut sum = PassOutput::default();
         for piece in pieces(&lengths, self.tokens_at_once) {
-            let flat = Flat::of(&data[piece])?;
+            let flat = Flat::of(&data, &families[piece])?;
             let output = match objective {
                 Objective::CrossEntropy => {
                     let weights: Vec<f32> = flat.sampled.iter().map(|is| f32::from(u8::from(*is))).collect();

@@ -5,10 +5,13 @@
 //! taken where the gradient is applied.
 
 use crate::TrainError;
+use crate::backend::siblings::Siblings;
 use crate::backend::{Datum, Objective, PassOutput};
 use astra_model::{Batch, LossOutput, TokenLoss};
+use std::ops::Range;
 
-/// Sequences side by side; every vector has an entry for each token.
+/// Sequences side by side, those of a family behind what they share; every vector has an entry for each token.
+#[derive(Default)]
 pub(crate) struct Flat {
     pub(crate) batch: Batch,
     pub(crate) sampled: Vec<bool>,
@@ -18,36 +21,56 @@ pub(crate) struct Flat {
 }
 
 impl Flat {
-    pub(crate) fn of(data: &[&Datum]) -> Result<Self, TrainError> {
-        let mut flat = Self {
-            batch: Batch::default(),
-            sampled: Vec::new(),
-            logprobs: Vec::new(),
-            advantages: Vec::new(),
-        };
-        for (at, datum) in data.iter().enumerate() {
-            let start = flat.batch.ids.len();
-            for segment in &datum.segments {
-                let (before, count) = (flat.batch.ids.len(), segment.ids.len());
-                flat.batch.ids.extend_from_slice(&segment.ids);
-                match (&segment.logprobs, segment.sampled) {
-                    (Some(logprobs), true) if logprobs.len() == count => flat.logprobs.extend(logprobs),
-                    (Some(_) | None, true) => {
-                        let message = format!("sequence {at}: {count} sampled tokens lack log-probabilities");
-                        return Err(TrainError::Datum { message });
+    /// Lays some families of `data` out.
+    pub(crate) fn of(data: &[&Datum], families: &[Siblings]) -> Result<Self, TrainError> {
+        let mut flat = Self::default();
+        for Siblings { data: members, trunk } in families {
+            for at in members.clone() {
+                let laid = Self::datum(at, data[at])?;
+                if *trunk == 0 {
+                    flat.batch.push(&laid.batch.ids);
+                } else {
+                    if at == members.start {
+                        flat.batch.push(&laid.batch.ids[..*trunk]);
+                        flat.take(&laid, 0..*trunk);
                     }
-                    (Some(_) | None, false) => flat.logprobs.resize(before + count, 0.0),
+                    flat.batch.branch(&laid.batch.ids[*trunk..]);
                 }
-                flat.sampled.resize(before + count, segment.sampled);
+                flat.take(&laid, *trunk..laid.sampled.len());
             }
-            if flat.sampled.get(start) == Some(&true) {
-                let message = format!("sequence {at} begins with a sampled token: nothing predicts it");
-                return Err(TrainError::Datum { message });
-            }
-            flat.advantages.resize(flat.batch.ids.len(), datum.advantage);
-            flat.batch.sequences.push(start..flat.batch.ids.len());
         }
         Ok(flat)
+    }
+
+    /// One by itself, called `at` in errors.
+    fn datum(at: usize, datum: &Datum) -> Result<Self, TrainError> {
+        let mut flat = Self::default();
+        for segment in &datum.segments {
+            let count = segment.ids.len();
+            flat.batch.ids.extend_from_slice(&segment.ids);
+            match (&segment.logprobs, segment.sampled) {
+                (Some(logprobs), true) if logprobs.len() == count => flat.logprobs.extend(logprobs),
+                (Some(_) | None, true) => {
+                    let message = format!("sequence {at}: {count} sampled tokens lack log-probabilities");
+                    return Err(TrainError::Datum { message });
+                }
+                (Some(_) | None, false) => flat.logprobs.resize(flat.batch.ids.len(), 0.0),
+            }
+            flat.sampled.resize(flat.batch.ids.len(), segment.sampled);
+        }
+        if flat.sampled.first() == Some(&true) {
+            let message = format!("sequence {at} begins with a sampled token: nothing predicts it");
+            return Err(TrainError::Datum { message });
+        }
+        flat.advantages.resize(flat.batch.ids.len(), datum.advantage);
+        Ok(flat)
+    }
+
+    /// Appends what is known of some tokens.
+    fn take(&mut self, from: &Self, tokens: Range<usize>) {
+        self.sampled.extend_from_slice(&from.sampled[tokens.clone()]);
+        self.logprobs.extend_from_slice(&from.logprobs[tokens.clone()]);
+        self.advantages.extend_from_slice(&from.advantages[tokens]);
     }
 
     /// Sums over what a pass found.
@@ -123,6 +146,7 @@ impl TokenLoss for Clipped<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::backend::siblings::siblings;
     use crate::grpo::advantage::advantages;
     use astra_protocol::Segment;
 
@@ -168,9 +192,9 @@ mod tests {
             segments: vec![segment(&[5], None), segment(&[6, 7], Some(&[-1.0, -2.0]))],
             advantage: -1.0,
         };
-        let flat = Flat::of(&[&first, &second]).unwrap();
-        assert_eq!(flat.batch.ids, [1, 2, 3, 4, 5, 6, 7]);
-        assert_eq!(flat.batch.sequences, [0..4, 4..7]);
+        let data = [&first, &second];
+        let flat = Flat::of(&data, &siblings(&data, 100)).unwrap();
+        assert_eq!(flat.batch, Batch::of([&[1, 2, 3, 4][..], &[5, 6, 7]]));
         let loss = Clipped { flat: &flat, below: 0.2, above: 0.2, temperature: 0.7 };
         let counted: Vec<usize> = (0..8).filter(|at| loss.counts(*at)).collect();
         assert_eq!(counted, [2, 5, 6]);
@@ -187,7 +211,7 @@ mod tests {
         };
         let headless = Datum { segments: vec![segment(&[2], Some(&[0.0]))], advantage: 1.0 };
         for (datum, named) in [(bare, "log-probabilities"), (headless, "nothing predicts")] {
-            let error = Flat::of(&[&datum]).err().unwrap().to_string();
+            let error = Flat::of(&[&datum], &siblings(&[&datum], 100)).err().unwrap().to_string();
             assert!(error.contains(named), "{error}");
         }
     }

@@ -4,6 +4,7 @@ mod arenas;
 mod bandit;
 mod conformance;
 mod curves;
+mod families;
 mod grpo;
 mod reading;
 mod sft;
