@@ -104,7 +104,12 @@ impl Checkpoints {
         let temporary = self.folder.join(format!("writing-{step:08}"));
         remove(&temporary)?;
         std::fs::create_dir_all(&temporary).map_err(io("create", &temporary))?;
-        write(&temporary)?;
+        if let Err(error) = write(&temporary) {
+            // The error says more than what is left of the attempt; with it goes the folder, if it holds nothing else.
+            let _ = std::fs::remove_dir_all(&temporary);
+            let _ = std::fs::remove_dir(&self.folder);
+            return Err(error);
+        }
         sync_folder(&temporary);
         remove(&path)?;
         std::fs::rename(&temporary, &path).map_err(io("rename", &path))?;
