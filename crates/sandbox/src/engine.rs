@@ -152,7 +152,7 @@ impl ToolEngine for PythonEngine {
     fn open(&self, program: &LoadedProgram, seed: u64) -> Result<Session, SandboxError> {
         let number = self.core.opens.fetch_add(1, Ordering::Relaxed);
         let state = program.0.initial_state().map(Arc::from);
-        let body = Body { place: Place::Nowhere, log: Vec::new(), state, calls: 0, growth: 0 };
+        let body = Body { place: Place::Nowhere, log: Vec::new(), state, calls: 0, rebuilds: 0, growth: 0 };
         self.core.sessions.fetch_add(1, Ordering::Relaxed);
         let session = Session {
             core: Arc::clone(&self.core),
@@ -180,6 +180,7 @@ impl ToolEngine for PythonEngine {
         self.core.leave(session.number, &mut body);
         body.log.clear();
         body.calls = 0;
+        body.rebuilds = 0;
         body.growth = 0;
         body.state = session.program.0.initial_state().map(Arc::from);
         self.core.settle(session, &mut body)

@@ -82,6 +82,14 @@ pub enum SandboxError {
         /// Tool of that call.
         tool: String,
     },
+    /// The session's worker is gone, and it may not be built again.
+    #[error(
+        "the session lost its worker and was built again {rebuilds} times already, which is as often as allowed"
+    )]
+    NotRebuilt {
+        /// How often it was.
+        rebuilds: u32,
+    },
     /// The session belongs to another engine.
     #[error("the session belongs to another engine")]
     ForeignSession,
@@ -128,6 +136,9 @@ impl SandboxError {
             }
             Self::RebuildMismatch { .. } => {
                 vec!["the tool is not deterministic; check it with the `determinism` gate".to_owned()]
+            }
+            Self::NotRebuilt { .. } => {
+                vec!["find out who kills the sandbox's workers, or raise `max_rebuilds`".to_owned()]
             }
             Self::UnknownTool { .. } | Self::ForeignSession | Self::Worker { .. } | Self::System { .. } => {
                 Vec::new()

@@ -41,9 +41,17 @@ impl Core {
                 if lock(&self.slots[*slot]).generation == *generation {
                     return Ok(());
                 }
-                body.place = Place::Nowhere;
+                body.place = Place::Lost;
             }
-            Place::Nowhere => {}
+            Place::Nowhere | Place::Lost => {}
+        }
+        if matches!(body.place, Place::Lost) {
+            let limit = self.options.max_rebuilds;
+            if limit.is_some_and(|limit| body.rebuilds >= limit) {
+                return Err(Fate::lives(SandboxError::NotRebuilt { rebuilds: body.rebuilds }));
+            }
+            body.rebuilds += 1;
+            body.place = Place::Nowhere;
         }
         if session.program.0.is_private() {
             self.settle_privately(session, body)?;
@@ -197,14 +205,14 @@ impl Core {
         action: impl FnOnce(&mut Worker) -> Result<T, Lost>,
     ) -> Result<T, Lost> {
         match &mut body.place {
-            Place::Nowhere => Err(Lost::beforehand()),
+            Place::Nowhere | Place::Lost => Err(Lost::beforehand()),
             Place::Private(worker) => {
                 let before = worker.total_cpu;
                 let done = action(worker);
                 self.account(worker.total_cpu.saturating_sub(before));
-                if done.is_err() {
+                if let Err(lost) = &done {
                     self.respawns.fetch_add(1, Ordering::Relaxed);
-                    body.place = Place::Nowhere;
+                    body.place = if lost.outside { Place::Lost } else { Place::Nowhere };
                 }
                 done
             }
@@ -214,11 +222,12 @@ impl Core {
                     return Err(Lost::beforehand());
                 }
                 let done = slot.worker.as_mut().ok_or_else(Lost::beforehand).and_then(action);
-                if done.is_err() {
-                    self.lose(&mut slot);
-                    body.place = Place::Nowhere;
-                } else {
-                    self.tend(&mut slot, 1);
+                match &done {
+                    Ok(_) => self.tend(&mut slot, 1),
+                    Err(lost) => {
+                        self.lose(&mut slot);
+                        body.place = if lost.outside { Place::Lost } else { Place::Nowhere };
+                    }
                 }
                 done
             }
@@ -263,7 +272,7 @@ impl Core {
     /// Takes a session out of its worker.
     pub(crate) fn leave(&self, number: u64, body: &mut Body) {
         match std::mem::replace(&mut body.place, Place::Nowhere) {
-            Place::Nowhere | Place::Private(_) => {}
+            Place::Nowhere | Place::Lost | Place::Private(_) => {}
             Place::Shared { slot, generation } => {
                 let mut slot = lock(&self.slots[slot]);
                 if slot.generation != generation {

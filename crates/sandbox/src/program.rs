@@ -102,6 +102,10 @@ pub struct EngineOptions {
     pub private_pool: usize,
     /// Resident memory at which a shared worker is replaced, and its sessions rebuilt.
     pub recycle_bytes: u64,
+    /// How often a session is built again after its worker was lost (killed by somebody else, brought down by another
+    /// session, replaced because of its size); beyond that it fails. A call of its own that is undone does not count.
+    /// `None` is without bound.
+    pub max_rebuilds: Option<u32>,
     /// What to do about missing protections.
     pub require: Requirement,
     /// Whether calls also give `str(result)`, what `print(call)` would show.
@@ -117,6 +121,7 @@ impl Default for EngineOptions {
             shared_workers: std::thread::available_parallelism().map_or(1, usize::from),
             private_pool: 2,
             recycle_bytes: 1 << 30,
+            max_rebuilds: None,
             require: Requirement::All,
             return_text: false,
         }

@@ -23,6 +23,8 @@ pub struct Session {
 pub(crate) enum Place {
     /// In no worker: built at its next use.
     Nowhere,
+    /// In a worker that is gone through no doing of this session: built again at its next use, where that is allowed.
+    Lost,
     /// In a shared worker, as long as that worker's generation is the same.
     Shared { slot: usize, generation: u64 },
     /// In a worker of its own.
@@ -42,6 +44,8 @@ pub(crate) struct Body {
     pub(crate) log: Vec<Entry>,
     pub(crate) state: Option<Arc<str>>,
     pub(crate) calls: u32,
+    /// How often it was built again after its worker was lost.
+    pub(crate) rebuilds: u32,
     /// Resident memory that its calls added to a shared worker.
     pub(crate) growth: u64,
 }

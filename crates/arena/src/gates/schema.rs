@@ -158,6 +158,7 @@ pub(crate) fn is_code_failure(error: &SandboxError) -> bool {
         | SandboxError::RebuildMismatch { .. }
         | SandboxError::ForeignSession
         | SandboxError::Worker { .. }
+        | SandboxError::NotRebuilt { .. }
         | SandboxError::System { .. } => false,
     }
 }

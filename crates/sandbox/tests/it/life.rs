@@ -1,6 +1,6 @@
 //! Workers die, hosts die: sessions go on, and nothing is left behind.
 
-use crate::support::{Outcome, call, engine, load, options, program, value};
+use crate::support::{Outcome, arguments, call, engine, load, options, program, value};
 use astra_sandbox::{
     EngineOptions, Isolation, LoadedProgram, PythonEngine, SandboxError, Session, ToolEngine,
 };
@@ -97,6 +97,47 @@ fn a_killed_worker_is_rebuilt_with_equal_results() {
         assert_eq!(engine.state(&disturbed), engine.state(&undisturbed));
     }
     assert!(engine.statistics().rebuilds >= 1);
+}
+
+#[test]
+fn a_session_fails_when_its_worker_is_lost_more_often_than_it_may_be_built_again() {
+    let kill_all = |engine: &PythonEngine| {
+        for pid in engine.statistics().pids.into_iter().skip(1) {
+            kill(pid);
+        }
+    };
+    let classes = [Isolation::Shared, Isolation::Private];
+    for (class, called) in classes.into_iter().flat_map(|class| [(class, 0), (class, 2)]) {
+        let engine = PythonEngine::start(EngineOptions { max_rebuilds: Some(1), ..options() }).unwrap();
+        let loaded = stateful(&engine, class).unwrap();
+        let session = engine.open(&loaded, 9).unwrap();
+        steps(&engine, &session, 0, called).unwrap();
+        kill_all(&engine);
+        steps(&engine, &session, called, called + 1).unwrap();
+        kill_all(&engine);
+        let state = engine.state(&session);
+        for _ in 0..2 {
+            let failed = engine.call(&session, "step", &arguments(r#"{"n": 9}"#).unwrap());
+            assert!(matches!(failed, Err(SandboxError::NotRebuilt { rebuilds: 1 })), "{class:?}: {failed:?}");
+        }
+        assert_eq!(engine.state(&session), state, "what lies with the host is not lost");
+        engine.reset(&session).unwrap();
+        steps(&engine, &session, 0, 1).unwrap();
+        steps(&engine, &engine.open(&loaded, 9).unwrap(), 0, 1).unwrap();
+    }
+}
+
+#[test]
+fn calls_that_are_undone_need_no_leave_to_build_the_session_again() {
+    let engine = PythonEngine::start(EngineOptions { max_rebuilds: Some(0), ..options() }).unwrap();
+    let endless = "def f(n=0):\n    while n: pass\n    return n\n";
+    for class in [Isolation::Shared, Isolation::Private] {
+        let loaded = load(&engine, endless, &["f"], class).unwrap();
+        let session = engine.open(&loaded, 1).unwrap();
+        let stopped = call(&engine, &session, "f", r#"{"n": 1}"#).unwrap().result.unwrap_err();
+        assert!(stopped.kind.rolls_back(), "{class:?}: {stopped:?}");
+        assert_eq!(value(&engine, &session, "f", "{}").unwrap(), 0);
+    }
 }
 
 #[test]

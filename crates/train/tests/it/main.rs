@@ -8,4 +8,5 @@ mod families;
 mod grpo;
 mod reading;
 mod sft;
+mod workers;
 mod world;
