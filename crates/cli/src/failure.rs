@@ -147,6 +147,7 @@ impl Hint for SandboxError {
             | Self::Input { .. }
             | Self::UnknownTool { .. }
             | Self::RebuildMismatch { .. }
+            | Self::NotRebuilt { .. }
             | Self::ForeignSession
             | Self::Worker { .. }
             | Self::System { .. } => {}
@@ -166,7 +167,9 @@ impl Hint for SandboxError {
             | Self::Input { .. }
             | Self::UnknownTool { .. }
             | Self::RebuildMismatch { .. } => ExitStatus::InputFailed,
-            Self::ForeignSession | Self::Worker { .. } | Self::System { .. } => ExitStatus::WeFailed,
+            Self::NotRebuilt { .. } | Self::ForeignSession | Self::Worker { .. } | Self::System { .. } => {
+                ExitStatus::WeFailed
+            }
         }
     }
 }
