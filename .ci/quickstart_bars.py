@@ -1,4 +1,5 @@
-"""What a quickstart must show: the oracle is perfect, and doing nothing or guessing is worth (almost) nothing."""
+"""What a quickstart must show: the oracle is perfect, doing nothing or guessing is worth (almost) nothing, and models are
+measured on the same held-out arenas."""
 
 import json
 import sys
@@ -9,7 +10,12 @@ for name, row in policies.items():
 wrong = [
     text
     for text, holds in [
-        ("at least 200 arenas", policies["oracle"]["n"] >= 200),
+        ("at least 300 held-out arenas", policies["oracle"]["n"] >= 300),
+        (
+            "four models on the same arenas",
+            all(policies[name]["n"] == policies["oracle"]["n"] for name in ("base", "sft", "sft_more", "grpo")),
+        ),
+        ("every model earns more than the yardsticks that guess", min(policies[name]["f1"] for name in ("base", "sft", "grpo")) > 0.1),
         ("oracle F1 is 1.000", policies["oracle"]["f1"] == 1.0),
         ("null F1 is 0", policies["null"]["f1"] == 0.0),
         ("default F1 is at most 0.05", policies["default"]["f1"] <= 0.05),
