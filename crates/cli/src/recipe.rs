@@ -12,7 +12,10 @@ use std::path::Path;
 pub(crate) const DISTRACTORS: &str = "1,1,1";
 
 /// Longest turn in tokens; a right one takes about thirty.
-const TURN: usize = 192;
+const TURN: usize = 128;
+
+/// Turns of an episode in learning; the expert takes five at most.
+const TURNS: usize = 12;
 
 /// Traces of the expert to begin with.
 pub(crate) fn traces(arenas: &Path, out: &Path) -> Line {
@@ -31,7 +34,8 @@ pub(crate) fn sft(traces: &Path, model: &Path, steps: u64, out: &Path) -> Line {
         .path("--model", model)
         .number("--steps", steps)
         .number("--batch", 8)
-        .number("--lr", 3e-4)
+        // The base was trained on the like until its rate had decayed; a high one would undo that.
+        .number("--lr", 1e-4)
         .number("--max-tokens", 1536)
         .word("--drop-reasoning")
         .path("--out", out)
@@ -44,6 +48,7 @@ pub(crate) fn grpo(arenas: &Path, model: &Path, steps: u64, out: &Path) -> Line 
         .path("--model", model)
         .number("--steps", steps)
         .number("--lr", 1e-4)
+        .number("--max-turns", TURNS)
         .number("--max-turn-tokens", TURN)
         .path("--out", out)
 }
@@ -56,12 +61,14 @@ pub(crate) fn steps_for_as_many_tokens(sft: &[StepMetrics], grpo: &[GrpoMetrics]
     u64::try_from(sft.len() * reinforced / fine_tuned.max(1)).unwrap_or(u64::MAX).max(1)
 }
 
-/// Measuring on held-out arenas, under the same conditions for every policy.
+/// Measuring on held-out arenas, under the same conditions for every policy: sampled as in learning, because that is the
+/// policy that reinforcement improves.
 pub(crate) fn measure(held_out: &Path, model: &Path, out: &Path) -> Line {
     Line::new("eval arenas")
         .word(held_out.display().to_string())
         .path("--policy", model)
         .option("--distractors", DISTRACTORS)
+        .number("--temperature", 1)
         .number("--max-turn-tokens", TURN)
         .path("--out", out)
 }

@@ -192,7 +192,7 @@ mod tests {
         let default = words(Arm::Default).join(" ");
         assert_eq!(
             default,
-            "$ astra train grpo a --model m --steps 3 --max-turn-tokens 192 --out o/ARM-7 --seed 7 \
+            "$ astra train grpo a --model m --steps 3 --max-turns 12 --max-turn-tokens 128 --out o/ARM-7 --seed 7 \
              --distractors 1,1,1 --groups 2 --lr 0.5"
         );
         let changed = |from: &str, to: &str| default.replace(from, to);

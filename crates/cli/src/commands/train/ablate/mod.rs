@@ -184,7 +184,7 @@ fn report(
     let seeds: Vec<String> = arguments.seeds.iter().map(u64::to_string).collect();
     let arenas = all[&Arm::Default].episodes.first().map_or(0, Vec::len);
     let mut text = format!(
-        "# Ablations\n\n{} steps a training, seeds {}, {arenas} held-out episodes a model, greedy. Means with 95 % \
+        "# Ablations\n\n{} steps a training, seeds {}, {arenas} held-out episodes a model, sampled as in training. Means with 95 % \
          intervals that resample held-out arenas and seeds together; differences are paired by arena and seed.\n",
         arguments.steps,
         seeds.join(", "),
