@@ -3,6 +3,7 @@
 //! `main` is: read arguments, resolve settings once, run one command, say how it ended.
 
 mod arguments;
+mod asking;
 mod board;
 mod checkpoint;
 mod commands;
@@ -27,10 +28,13 @@ mod source;
 mod table;
 
 use arguments::Arguments;
+use astra_store::{RunFolder, RunSettings, StoreError};
 use clap::Parser;
 use failure::ExitStatus;
 use printer::Printer;
+use serde_json::Value as Json;
 use settings::Settings;
+use std::path::Path;
 use std::process::ExitCode;
 
 /// What every command gets.
@@ -38,6 +42,19 @@ use std::process::ExitCode;
 struct Context {
     settings: Settings,
     printer: Printer,
+}
+
+impl Context {
+    /// The folder of a command's run, which refuses to continue one of other settings.
+    fn run_folder(&self, path: &Path, command: &str, settings: Json) -> Result<RunFolder, StoreError> {
+        let run = RunSettings {
+            command: command.to_owned(),
+            settings,
+            seed: self.settings.seed,
+            revision: embedded::revision(),
+        };
+        RunFolder::at(path, &run)
+    }
 }
 
 fn main() -> ExitCode {

@@ -341,8 +341,11 @@ fn ablations_train_measure_and_compare_every_variant_and_continue_where_they_wer
     }
     assert_eq!(questions[0]["directions"].as_array().unwrap().len(), 5);
     let again = world.run(&all).unwrap().expect_code(0).unwrap();
-    assert!(!again.stderr.contains("$ astra"), "everything is there: {}", again.stderr);
+    assert!(!again.stderr.contains("step 1 "), "everything is there: {}", again.stderr);
     assert_eq!(again.stdout, said.stdout);
+    let longer = [&files[..], &["--questions", "reward", "--steps", "3"], &small].concat();
+    let refused = world.run(&longer).unwrap().expect_code(1).unwrap();
+    assert!(refused.stderr.contains("grpo.steps"), "{}", refused.stderr);
     for (extra, named) in [
         (&["--questions", "start"][..], "the question `start` needs `--base`"),
         (&["--questions", "control"], "the question `control` needs `--traces`"),

@@ -20,7 +20,7 @@ use astra_arena::embed::LexicalEmbedder;
 use astra_environments::{GenerateOptions, Language};
 use astra_eval::{BuiltinPolicy, Played};
 use astra_sandbox::Isolation;
-use astra_store::{Ended, Existing, RunFolder, RunSettings};
+use astra_store::{Ended, Existing, RunFolder};
 use clap::Args;
 use indexmap::IndexMap;
 use serde_json::json;
@@ -83,13 +83,7 @@ pub(crate) fn run(arguments: &QuickstartArguments, context: &Context) -> anyhow:
         "count": count, "tables": tables.id, "sandbox": limits_of(&context.settings.to_json()),
         "episode": context.settings.episode, "training": lesson,
     });
-    let run_settings = RunSettings {
-        command: "quickstart".to_owned(),
-        settings: settings.clone(),
-        seed: context.settings.seed,
-        revision: crate::embedded::revision(),
-    };
-    let folder = RunFolder::at(&arguments.out, &run_settings)?;
+    let folder = context.run_folder(&arguments.out, "quickstart", settings.clone())?;
     let interrupt = Interrupt::install()?;
     let (engine, gatekeeper) = gatekeeper(context)?;
     let arenas_folder = folder.join("arenas");

@@ -49,8 +49,13 @@ struct Steps<'a> {
 pub(super) struct Unfinished(pub(super) ExitStatus);
 
 impl Steps<'_> {
-    fn run(&mut self, line: &Line) -> anyhow::Result<()> {
+    /// A step that an earlier run made.
+    fn note(&mut self, line: &Line) {
         self.lines.push(line.to_string());
+    }
+
+    fn run(&mut self, line: &Line) -> anyhow::Result<()> {
+        self.note(line);
         let status = line.run(self.context)?;
         if status == ExitStatus::Done { Ok(()) } else { Err(Unfinished(status).into()) }
     }
@@ -71,10 +76,14 @@ pub(super) fn learn(folder: &Path, lesson: Lesson, context: &Context) -> anyhow:
         .word("--resume");
     steps.run(&line)?;
     let traces = folder.join("traces.jsonl");
-    if !traces.exists() {
-        steps.run(&recipe::traces(&train, &traces))?;
-    }
     let out = |name: &str| folder.join(name);
+    // A command that was stopped leaves the traces that it has, so only what comes next says that they are whole.
+    let line = recipe::traces(&train, &traces);
+    if out("sft").exists() {
+        steps.note(&line);
+    } else {
+        steps.run(&line)?;
+    }
     steps.run(&recipe::sft(&traces, &base.model, lesson.sft_steps, &out("sft")))?;
     let sft = out("sft").join("model");
     steps.run(

@@ -15,7 +15,7 @@ use astra_arena::embed::LexicalEmbedder;
 use astra_arena::{Arena, EpisodeLimits};
 use astra_model::{LearnOptions, LoraOptions, PolicySettings, Sampling, Weights};
 use astra_protocol::{ContentId, content_id};
-use astra_store::{RunFolder, RunSettings};
+use astra_store::RunFolder;
 use astra_train::grpo::{ArenaEnvironment, Grpo, GrpoMetrics, GrpoSettings, GrpoWatch, PlaySettings};
 use astra_train::{Ended, NativeBackend, NativeOptions};
 use clap::Args;
@@ -228,13 +228,7 @@ fn folder(
         // The order of additions depends on them, and with it the last bits of the weights.
         "threads": context.settings.threads,
     });
-    let run = RunSettings {
-        command: "train grpo".to_owned(),
-        settings,
-        seed: context.settings.seed,
-        revision: crate::embedded::revision(),
-    };
-    Ok(RunFolder::at(&arguments.out, &run)?)
+    Ok(context.run_folder(&arguments.out, "train grpo", settings)?)
 }
 
 /// The progress line; where nobody watches a terminal, a line now and then.

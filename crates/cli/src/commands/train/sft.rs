@@ -10,7 +10,7 @@ use crate::failure::{ExitStatus, InputError};
 use crate::interrupt::Interrupt;
 use crate::printer::Printer;
 use anyhow::Context as _;
-use astra_store::{RecordWriter, RunFolder, RunSettings};
+use astra_store::{RecordWriter, RunFolder};
 use astra_train::{Ended, LoraSettings, Reading, Samples, Sft, SftSettings, StepMetrics, Watch};
 use clap::Args;
 use indicatif::ProgressBar;
@@ -207,13 +207,7 @@ fn folder(
         // The order of additions depends on them, and with it the last bits of the weights.
         "threads": context.settings.threads,
     });
-    let run = RunSettings {
-        command: "train sft".to_owned(),
-        settings,
-        seed: context.settings.seed,
-        revision: crate::embedded::revision(),
-    };
-    Ok(RunFolder::at(&arguments.out, &run)?)
+    Ok(context.run_folder(&arguments.out, "train sft", settings)?)
 }
 
 fn report_samples(samples: &Samples, folder: &RunFolder, context: &Context) -> anyhow::Result<()> {

@@ -8,8 +8,8 @@
 //! OUT/summary.json         the same numbers
 //! ```
 //!
-//! Every run is a command of its own that continues where it was stopped, so the whole does, too. More seeds or questions
-//! may be asked for later in the same folder.
+//! Every run is a command of its own that continues where it was stopped and refuses other settings, so the whole does,
+//! too. More seeds or questions may be asked for later in the same folder.
 
 mod arms;
 mod findings;
@@ -119,7 +119,7 @@ fn questions(arguments: &AblateArguments) -> Result<Vec<Question>, InputError> {
     Ok(questions.into_iter().collect())
 }
 
-/// Trains one variant with one seed and measures it, as far as that is not done.
+/// Trains one variant with one seed and measures it; what is done, the lines find done.
 fn train(
     arm: Arm,
     seed: u64,
@@ -127,9 +127,6 @@ fn train(
     arguments: &AblateArguments,
     context: &Context,
 ) -> anyhow::Result<ExitStatus> {
-    if places.evaluation(arm, seed).join("manifest.json").exists() {
-        return Ok(ExitStatus::Done);
-    }
     let line: Option<Line> = match arm {
         Arm::Start => None,
         Arm::More => Some(more(seed, places)?),
