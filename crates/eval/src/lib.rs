@@ -21,7 +21,7 @@ pub use comparison::{CompareError, Comparison, Paired, Verdict, compare};
 pub use crossed::{crossed_difference, crossed_mean};
 pub use evaluation::{Dimension, Evaluation, Group, Measures, Metric, PassHatK, evaluate};
 pub use likeness::{entities, masked_prompt, recorded_shape, shape, source};
-pub use player::{PlayError, Player, TurnCounts};
+pub use player::{PlayError, Player, SlippingExpert, TurnCounts};
 pub use policies::{BuiltinPolicy, UnknownPolicy, builtin};
 pub use record::{CallForm, EpisodeRecord};
 pub use sft::{sft_record, unfit_for_sft};

@@ -3,6 +3,7 @@
 //! Evaluation knows players through [`Player`] alone, so a model, an endpoint and a yardstick are measured by the same
 //! code. A player makes one [`Policy`] an episode, which may therefore remember its episode.
 
+use crate::expert::Expert;
 use crate::policies::{BuiltinPolicy, builtin};
 use astra_arena::{Arena, ArenaError, Runtime};
 use astra_protocol::Policy;
@@ -77,5 +78,27 @@ impl Player for BuiltinPolicy {
 
     fn policy(&self, runtime: &Runtime, arena: &Arc<Arena>, seed: u64) -> Result<Box<dyn Policy>, PlayError> {
         Ok(builtin(*self, runtime, arena, seed)?)
+    }
+}
+
+/// The expert, which gets a share of its calls wrong before it gets them right: a teacher of how to go on after a
+/// mistake.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct SlippingExpert {
+    /// Probability of a wrong call before each right one; three in a row at most.
+    pub slips: f64,
+}
+
+impl Player for SlippingExpert {
+    fn name(&self) -> &str {
+        BuiltinPolicy::Expert.as_str()
+    }
+
+    fn identity(&self) -> Json {
+        json!({"policy": BuiltinPolicy::Expert.as_str(), "slips": self.slips})
+    }
+
+    fn policy(&self, runtime: &Runtime, arena: &Arc<Arena>, seed: u64) -> Result<Box<dyn Policy>, PlayError> {
+        Ok(Box::new(Expert::new(runtime, arena, seed, self.slips)?))
     }
 }

@@ -135,7 +135,7 @@ impl Request {
         let mut record = json!({"messages": fields.messages});
         // Also tools that are not offered must be tools.
         record["tools"] = fields.tools.unwrap_or_default();
-        let Conversation { tools, messages } = Conversation::from_openai(&record)?;
+        let Conversation { tools, messages, .. } = Conversation::from_openai(&record)?;
         let tools = if offered { tools } else { Vec::new() };
         let calls = if tools.is_empty() { Calls::AsText } else { Calls::Read };
         let prompt = served.chat.prompt(&tools, &messages)?;

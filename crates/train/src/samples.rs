@@ -145,7 +145,7 @@ fn example(chat: &Chat, row: TraceRow, drop_reasoning: bool) -> Result<Example, 
     let TraceRow { place, fields } = row;
     let wrong = |message: String| TrainError::Row { place: place.clone(), message };
     let record = serde_json::Value::Object(fields);
-    let Conversation { tools, mut messages } =
+    let Conversation { tools, mut messages, unlearned } =
         Conversation::from_openai(&record).map_err(|error| wrong(error.to_string()))?;
     if drop_reasoning {
         for message in &mut messages {
@@ -154,7 +154,7 @@ fn example(chat: &Chat, row: TraceRow, drop_reasoning: bool) -> Result<Example, 
             }
         }
     }
-    chat.example(&tools, &messages).map_err(|error| wrong(error.to_string()))
+    chat.example_without(&tools, &messages, &unlearned).map_err(|error| wrong(error.to_string()))
 }
 
 fn id_of(samples: &[Sample]) -> ContentId {

@@ -140,6 +140,16 @@ fn a_split_shares_nothing_and_repeats_itself() {
     let held_out = world.read("shape-one/held-out/part-00000.jsonl").unwrap();
     assert_eq!(unseen.lines().count(), 2);
     assert!(unseen.lines().all(|line| held_out.contains(line)), "{unseen}");
+    // And what measures one set is learned from by nobody who spares its keys.
+    let spare = ["--spare", "shape-one/held-out.keys", "--out", "spared", "--json"];
+    let arguments =
+        [&["arenas", "split", "arenas", "--by", "shape", "--held-out", "0.2"][..], &spare].concat();
+    let counts = world.run(&arguments).unwrap().expect_code(0).unwrap().last_json().unwrap();
+    assert_eq!((&counts["spared"], &counts["dropped"]), (&json!(4), &json!(0)));
+    let kept =
+        ["train", "held-out"].map(|side| world.read(&format!("spared/{side}/part-00000.jsonl")).unwrap());
+    assert_eq!(kept.iter().map(|side| side.lines().count()).sum::<usize>(), 16);
+    assert!(kept.iter().flat_map(|side| side.lines()).all(|line| !held_out.contains(line)));
     for (seen, by, said) in [
         ("shape-one/train.keys", "entity,shape", "has no keys by `entity`"),
         ("none", "shape", "none: No such file"),
@@ -148,6 +158,25 @@ fn a_split_shares_nothing_and_repeats_itself() {
         let refused = split(seen, by, "refused").unwrap().expect_code(1).unwrap();
         assert!(refused.stderr.contains(said) && refused.stderr.contains("hint: "), "{}", refused.stderr);
     }
+}
+
+#[test]
+fn slips_are_in_the_traces_and_not_learned() {
+    let world = World::new().unwrap();
+    let tables = ["envs", "from-tables", "chemistry", "--count", "12", "--seed", "5", "--out", "arenas"];
+    world.run(&tables).unwrap().expect_code(0).unwrap();
+    let solve = ["arenas", "solve", "arenas", "--slips", "0.5", "--sft", "traces.jsonl", "--policy"];
+    let played = world.run(&[&solve[..], &["expert", "--json"]].concat()).unwrap().expect_code(0).unwrap();
+    let f1 = played.last_json().unwrap()["f1"].as_f64().unwrap();
+    assert!(f1 > 0.3 && f1 < 1.0, "slips cost calls: {f1}");
+    let text = world.read("traces.jsonl").unwrap();
+    assert_eq!(text.lines().count(), 12, "and keep no episode from being learned");
+    assert!(text.contains("\"weight\":0") && text.contains("invalid_arguments"));
+    let refused = world.run(&[&solve[..], &["oracle"]].concat()).unwrap().expect_code(1).unwrap();
+    assert!(refused.stderr.contains("`--slips` is for `--policy expert`"), "{}", refused.stderr);
+    let sure = ["arenas", "solve", "arenas", "--slips", "1", "--sft", "x", "--policy", "expert"];
+    let refused = world.run(&sure).unwrap().expect_code(1).unwrap();
+    assert!(refused.stderr.contains("expected a probability below 1"), "{}", refused.stderr);
 }
 
 #[test]

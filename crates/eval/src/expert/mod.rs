@@ -4,13 +4,14 @@
 //! out in one turn, arguments come from the results that were really received, every turn says in a few words what
 //! was found and what comes next, failures are noticed and retried, and the answer is a sentence in the user's
 //! language. It knows the gold and must not show it: `discretion` holds its words to what the trace has shown.
-//! Being a function of the request, it repeats itself byte for byte. It does not explore and makes no mistakes on
-//! purpose.
+//! Being a function of the request, it repeats itself byte for byte. It does not explore, and it makes mistakes only
+//! where it is asked to (`slips`).
 
 mod discretion;
 mod narrate;
 mod plan;
 mod say;
+mod slips;
 mod words;
 
 use crate::policies::is_unavailable;
@@ -37,6 +38,8 @@ pub(crate) struct Expert {
     /// Which gold calls change the state.
     writes: Vec<bool>,
     secrets: Secrets,
+    /// Share of calls that it gets wrong first.
+    slips: f64,
 }
 
 /// What has come of one gold call.
@@ -50,7 +53,12 @@ pub(super) struct Heard {
 
 impl Expert {
     /// Learns which gold calls change the state by replaying them, where there is a state.
-    pub(crate) fn new(runtime: &Runtime, arena: &Arc<Arena>, seed: u64) -> Result<Self, ArenaError> {
+    pub(crate) fn new(
+        runtime: &Runtime,
+        arena: &Arc<Arena>,
+        seed: u64,
+        slips: f64,
+    ) -> Result<Self, ArenaError> {
         let spec = arena.spec();
         let mut writes = vec![false; spec.gold.len()];
         if let Some(state) = &spec.state {
@@ -62,7 +70,7 @@ impl Expert {
             }
         }
         let plan = Plan::new(spec, &writes);
-        Ok(Self { arena: Arc::clone(arena), plan, writes, secrets: Secrets::of(arena) })
+        Ok(Self { arena: Arc::clone(arena), plan, writes, secrets: Secrets::of(arena), slips })
     }
 
     fn turn(&self, request: &TurnRequest<'_>) -> Result<Message, String> {
@@ -110,7 +118,16 @@ impl Expert {
                 arguments: Json::Object(arguments).to_string(),
             });
         }
-        let reasoning = narrator.step(&ready, &calls, &derivations);
+        if slips::are_too_many(&calls, request) {
+            return Ok(Message::answer(voice.say(Slot::Stuck, 0, &[("tool", &calls[0].name)])));
+        }
+        let mut reasoning = narrator.step(&ready, &calls, &derivations);
+        if slips::just_made(&calls, request) {
+            reasoning = voice.join(&[voice.say(Slot::Corrected, 0, &[]), reasoning]);
+        }
+        if let Some(wrong) = slips::instead_of(&calls, self.slips, request) {
+            calls = vec![wrong];
+        }
         Ok(Message::Assistant { content: String::new(), reasoning: Some(reasoning), tool_calls: calls })
     }
 

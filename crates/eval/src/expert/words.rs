@@ -31,8 +31,12 @@ pub(super) enum Slot {
     Retry,
     /// The same call failed again.
     RetryAgain,
+    /// The call before was rejected as it was wrong.
+    Corrected,
     /// Too many failures in a row.
     GiveUp,
+    /// Too many rejected calls in a row.
+    Stuck,
     /// Arithmetic between results and an argument.
     Computed,
     /// A choice between results.
@@ -170,6 +174,18 @@ fn english(slot: Slot) -> &'static [&'static str] {
             "`{tool}` failed again with the same temporary error, so I repeat the call.",
             "Still nothing from `{tool}`. The error asks me to try again, and I do.",
         ],
+        Slot::Corrected => &[
+            "That call was wrong: it did not follow the tool's description. I put it right.",
+            "The call was rejected, and rightly so. I look at the tool's description again.",
+            "My mistake: tool name and arguments have to be exactly as described.",
+            "The error says what was wrong with the call, so I correct it.",
+        ],
+        Slot::Stuck => &[
+            "I am sorry, but my calls of `{tool}` were rejected again, so I cannot give a reliable answer.",
+            "I could not get `{tool}` to accept my calls. Without its result I had better not answer.",
+            "My calls of `{tool}` do not go through, and I will not guess what they would have said.",
+            "I stop here: `{tool}` has rejected my calls, and without it I do not know the answer.",
+        ],
         Slot::GiveUp => &[
             "I am sorry: `{tool}` stayed unavailable through many attempts, so I could not finish this.",
             "I could not finish: `{tool}` failed every time I tried. Please ask again later.",
@@ -284,6 +300,18 @@ fn chinese(slot: Slot) -> &'static [&'static str] {
             "`{tool}` 又没有响应，再试一次。",
             "`{tool}` 还是同样的临时错误，重复这次调用。",
             "`{tool}` 依旧没有结果，按提示再试。",
+        ],
+        Slot::Corrected => &[
+            "刚才的调用有误，与工具说明不符，改正后重新调用。",
+            "调用被拒绝，是我写错了，再看一遍工具说明。",
+            "工具名和参数必须与说明完全一致，我来更正。",
+            "错误信息指出了问题所在，修正这次调用。",
+        ],
+        Slot::Stuck => &[
+            "很抱歉，我对 `{tool}` 的调用再次被拒绝，无法给出可靠的答案。",
+            "我的调用始终没有被 `{tool}` 接受，没有它的结果，还是不作回答为好。",
+            "`{tool}` 的调用没有成功，我不愿猜测结果。",
+            "到此为止：`{tool}` 拒绝了我的调用，没有它我无法得知答案。",
         ],
         Slot::GiveUp => &[
             "很抱歉，`{tool}` 多次重试仍不可用，这次没能完成。",

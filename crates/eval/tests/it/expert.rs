@@ -2,10 +2,13 @@
 
 use astra_arena::distractors::{BandCounts, DistractorPool};
 use astra_arena::{Arena, RewardVariant, embed::LexicalEmbedder, hand};
-use astra_eval::{BuiltinPolicy, Company, Played, SolveOptions, sft_record, solve, unfit_for_sft};
+use astra_eval::{
+    BuiltinPolicy, Company, Played, SlippingExpert, SolveOptions, sft_record, solve, unfit_for_sft,
+};
 use astra_protocol::{GoalKind, Message, Reference, Stop, Value, value::text};
 use astra_testkit::{TestResult, hand_written_arena, runtime};
 use serde_json::Value as Json;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -48,11 +51,45 @@ fn it_is_perfect_and_answers_in_the_users_language() {
     for played in run(&options, None).unwrap() {
         let spec = played.arena.spec();
         let name = spec.provenance.name.as_deref().unwrap_or_default();
-        assert_eq!(unfit_for_sft(&played), None, "{name}: {:#?}", played.trace.messages);
+        assert_eq!(unfit_for_sft(&played, false), None, "{name}: {:#?}", played.trace.messages);
         assert_eq!(played.score.f1.measured(), Some(1.0), "{name}");
         let chinese = final_answer(&played).chars().any(text::is_cjk);
         assert_eq!(chinese, spec.language == "zh", "{name}: {}", final_answer(&played));
     }
+}
+
+#[test]
+fn slips_are_rejected_before_any_tool_runs_and_put_right() {
+    let options = SolveOptions { samples: 6, ..SolveOptions::default() };
+    let stop = AtomicBool::new(false);
+    let company = Company { pool: None, stop: &stop, on_done: &mut |_| {} };
+    let expert = SlippingExpert { slips: 0.5 };
+    let played = solve(&runtime(), &arenas().unwrap(), &expert, &options, company).unwrap();
+    let (mut slips, mut given_up, mut kinds) = (0, 0, BTreeSet::<&str>::new());
+    for one in &played {
+        let rejected = one.log.iter().filter(|call| call.invalid()).count();
+        assert_eq!(unfit_for_sft(one, false).is_some(), rejected > 0);
+        // Half of a change is no change, so giving up there is not worth learning from.
+        let is_half_done = rejected > 1 && one.arena.spec().state.is_some();
+        let why = unfit_for_sft(one, true);
+        assert!(why.is_none() || is_half_done, "{why:?}: {:#?}", one.trace.messages);
+        slips += rejected;
+        for call in one.log.iter().filter(|call| call.invalid()) {
+            let told =
+                ["no tool", "is a required property", "were unexpected", "was unexpected", "not valid JSON"];
+            kinds.extend(told.iter().filter(|words| call.text.contains(**words)));
+        }
+        let line = sft_record(one);
+        let unlearned = line["messages"].as_array().unwrap().iter().filter(|one| one["weight"] == 0).count();
+        assert_eq!(unlearned, rejected, "{line:#}");
+        // After one the right call follows, after two the end.
+        for pair in one.log.windows(2).filter(|pair| pair[0].invalid() && pair[1].invalid()) {
+            assert!(one.log.iter().all(|call| call.turn <= pair[1].turn), "{:#?}", one.trace.messages);
+            given_up += 1;
+        }
+    }
+    assert!(slips > played.len() / 2 && kinds.len() > 3, "{slips} slips: {kinds:?}");
+    assert!(given_up > 10, "{given_up} of {} gave up", played.len());
 }
 
 #[test]
@@ -69,7 +106,7 @@ fn failures_and_distractors_cost_nothing_but_turns() {
     };
     let played = run(&options, Some(&pool)).unwrap();
     for one in &played {
-        assert_eq!(unfit_for_sft(one), None, "{:#?}", one.trace.messages);
+        assert_eq!(unfit_for_sft(one, false), None, "{:#?}", one.trace.messages);
     }
     let failed: Vec<&Played> = played.iter().filter(|one| !one.trace.injected.is_empty()).collect();
     assert!(failed.len() > 10, "only {} episodes met a failure", failed.len());
@@ -109,7 +146,7 @@ fn a_service_that_stays_down_ends_the_episode_with_an_honest_word() {
     assert_eq!(played.trace.stop, Stop::Answered);
     assert!(turns(&played).len() < 10, "{} attempts", turns(&played).len());
     assert!(final_answer(&played).contains("`read_buoy_log`"), "{}", final_answer(&played));
-    assert!(unfit_for_sft(&played).unwrap().contains("reward is 0.000"));
+    assert!(unfit_for_sft(&played, false).unwrap().contains("reward is 0.000"));
 }
 
 /// Every value that only the gold knows, with the words for it.

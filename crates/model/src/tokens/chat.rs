@@ -12,6 +12,7 @@ use super::source::{self, Source};
 use super::tokenizer::{Piece, Tokenizer};
 use crate::ModelError;
 use astra_protocol::{Message, ToolCall, ToolDoc};
+use std::collections::BTreeSet;
 use std::path::Path;
 
 /// Which template to use.
@@ -162,6 +163,16 @@ impl Chat {
     ///
     /// Messages after the last assistant turn are left out; without an assistant turn it is an error.
     pub fn example(&self, tools: &[ToolDoc], messages: &[Message]) -> Result<Example, ModelError> {
+        self.example_without(tools, messages, &BTreeSet::new())
+    }
+
+    /// The same, with the turns at the indices `unlearned` not marked.
+    pub fn example_without(
+        &self,
+        tools: &[ToolDoc],
+        messages: &[Message],
+        unlearned: &BTreeSet<usize>,
+    ) -> Result<Example, ModelError> {
         let messages = self.visible(messages);
         let is_turn = |message: &Message| matches!(message, Message::Assistant { .. });
         let Some(last) = messages.iter().rposition(is_turn) else {
@@ -186,7 +197,8 @@ impl Chat {
             let Some((turn, after)) = after.split_first() else { break };
             let written = rendering.turn(turn)?;
             example.push(&self.tokenizer.encode(&said.pieces)?, false);
-            example.push(&self.tokenizer.encode(&written.pieces)?, true);
+            let index = messages.len() - after.len() - 1;
+            example.push(&self.tokenizer.encode(&written.pieces)?, !unlearned.contains(&index));
             text.push_str(&said.text);
             text.push_str(&written.text);
             rest = after;

@@ -3,12 +3,12 @@
 //! Accepts what is seen in the wild and means one thing: arguments as text or object, content that is null or a list
 //! of text parts, `developer` for `system`, reasoning in `reasoning_content`, `reasoning` or a leading `<think>` block,
 //! results without the id of their call (they answer the open calls in order), tools with or without the `function`
-//! shell. Everything else is an error that names the field. Does not judge whether a conversation is good.
+//! shell. A turn of the assistant with `weight` 0 is read and not learned. Everything else is an error that names the field. Does not judge whether a conversation is good.
 
 use crate::ModelError;
 use astra_protocol::{Message, ToolCall, ToolDoc};
 use serde_json::{Map, Value as Json, json};
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 /// Tools and messages of one record.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,6 +17,8 @@ pub struct Conversation {
     pub tools: Vec<ToolDoc>,
     /// Messages.
     pub messages: Vec<Message>,
+    /// Which of them have the weight 0: turns of the assistant that are not learned.
+    pub unlearned: BTreeSet<usize>,
 }
 
 impl Conversation {
@@ -44,12 +46,29 @@ impl Conversation {
             }
         };
         let mut open = VecDeque::new();
+        let mut unlearned = BTreeSet::new();
+        for (index, message) in messages.iter().enumerate() {
+            if message["role"] == "assistant"
+                && !is_learned(&format!("messages[{index}]"), &message["weight"])?
+            {
+                unlearned.insert(index);
+            }
+        }
         let messages = messages
             .iter()
             .enumerate()
             .map(|(index, message)| read_message(&format!("messages[{index}]"), message, index, &mut open))
             .collect::<Result<_, _>>()?;
-        Ok(Self { tools, messages })
+        Ok(Self { tools, messages, unlearned })
+    }
+}
+
+fn is_learned(field: &str, weight: &Json) -> Result<bool, ModelError> {
+    match weight.as_f64() {
+        None if weight.is_null() => Ok(true),
+        Some(1.0) => Ok(true),
+        Some(0.0) => Ok(false),
+        Some(_) | None => Err(wrong(format!("{field}.weight"), "expected 0 or 1")),
     }
 }
 

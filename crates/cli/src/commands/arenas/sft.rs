@@ -9,15 +9,20 @@ use std::path::Path;
 /// Episodes left out that are named; `-v` names all.
 const NAMED: usize = 10;
 
-/// Writes the file whole or not at all.
-pub(super) fn write(file: &Path, played: &[Played], context: &Context) -> anyhow::Result<()> {
+/// Writes the file whole or not at all. `corrected` admits episodes in which rejected calls were put right.
+pub(super) fn write(
+    file: &Path,
+    played: &[Played],
+    corrected: bool,
+    context: &Context,
+) -> anyhow::Result<()> {
     if let Some(folder) = file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         std::fs::create_dir_all(folder)?;
     }
     let mut writer = RecordWriter::create(file)?;
     let mut left_out = Vec::new();
     for one in played {
-        match unfit_for_sft(one) {
+        match unfit_for_sft(one, corrected) {
             None => writer.write(&sft_record(one))?,
             Some(why) => left_out.push(format!("{} ({why})", name_of(one.arena.spec()))),
         }

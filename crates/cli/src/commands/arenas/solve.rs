@@ -3,14 +3,14 @@
 use super::sft;
 use crate::Context;
 use crate::board::{Board, BoardArguments};
-use crate::failure::ExitStatus;
+use crate::failure::{ExitStatus, InputError};
 use crate::interrupt::Interrupt;
 use crate::players::{self, Sampling};
 use crate::playing::{PolicyNumbers, Stage, group_table};
 use crate::{parallel, playing, source};
 use astra_arena::distractors::MixingReport;
-use astra_eval::{Played, Player};
-use astra_store::{RecordWriter, RunFolder, RunSettings};
+use astra_eval::{BuiltinPolicy, Played, Player, SlippingExpert};
+use astra_store::RecordWriter;
 use clap::Args;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -27,6 +27,10 @@ pub(crate) struct SolveArguments {
     policy: String,
     #[command(flatten)]
     sampling: Sampling,
+    /// Probability that the expert gets a call wrong first, to show how to go on after a mistake: once it puts it right,
+    /// twice it gives up; wrong turns have the weight 0 in `--sft` and are not learned
+    #[arg(long, value_name = "P", requires = "sft")]
+    slips: Option<f64>,
     /// Write traces (part-*.jsonl), scores, settings and how distractors were chosen into this folder
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -37,12 +41,15 @@ pub(crate) struct SolveArguments {
 
 /// Plays.
 pub(crate) fn run(arguments: &SolveArguments, context: &Context) -> anyhow::Result<ExitStatus> {
-    let player = players::parse(
-        &arguments.policy,
-        arguments.sampling,
-        arguments.board.samples,
-        context.settings.threads,
-    )?;
+    let player = match arguments.slips {
+        Some(slips) => slipping(slips, &arguments.policy)?,
+        None => players::parse(
+            &arguments.policy,
+            arguments.sampling,
+            arguments.board.samples,
+            context.settings.threads,
+        )?,
+    };
     let interrupt = Interrupt::install()?;
     let board = arguments.board.set_up(context)?;
     let stage = Stage {
@@ -59,7 +66,7 @@ pub(crate) fn run(arguments: &SolveArguments, context: &Context) -> anyhow::Resu
         write(out, player.as_ref(), &played, &mixing, arguments, context)?;
     }
     if let Some(file) = &arguments.sft {
-        sft::write(file, &played, context)?;
+        sft::write(file, &played, arguments.slips.is_some(), context)?;
     }
     print(player.name(), &numbers, board.arenas.len(), context)?;
     warn_of_masked(&played, context);
@@ -70,6 +77,18 @@ pub(crate) fn run(arguments: &SolveArguments, context: &Context) -> anyhow::Resu
         return Ok(ExitStatus::Interrupted);
     }
     Ok(ExitStatus::Done)
+}
+
+/// Only the expert slips: it knows what is right.
+fn slipping(slips: f64, policy: &str) -> Result<Box<dyn Player>, InputError> {
+    if policy != BuiltinPolicy::Expert.as_str() {
+        return Err(InputError::new(format!("`--slips` is for `--policy expert`, not `{policy}`"))
+            .hint("leave it out: other policies make their own mistakes"));
+    }
+    if !(0.0..1.0).contains(&slips) {
+        return Err(InputError::new(format!("`--slips {slips}`: expected a probability below 1")));
+    }
+    Ok(Box::new(SlippingExpert { slips }))
 }
 
 fn print(policy: &str, numbers: &PolicyNumbers, arenas: usize, context: &Context) -> anyhow::Result<()> {
@@ -121,13 +140,7 @@ fn write(
     settings["samples"] = json!(arguments.board.samples);
     settings["distractors"] = json!(arguments.board.distractors);
     settings["limit"] = json!(arguments.board.limit);
-    let run = RunSettings {
-        command: "arenas solve".to_owned(),
-        settings,
-        seed: context.settings.seed,
-        revision: crate::embedded::revision(),
-    };
-    let folder = RunFolder::at(out, &run)?;
+    let folder = context.run_folder(out, "arenas solve", settings)?;
     let mut traces = RecordWriter::create(&folder.join("part-00000.jsonl"))?;
     let mut scores = RecordWriter::create(&folder.join("scores.jsonl"))?;
     for one in played {

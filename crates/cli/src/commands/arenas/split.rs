@@ -1,7 +1,8 @@
 //! `astra arenas split`: two data sets, one to learn from and one to measure with, that share nothing.
 //!
 //! Beside them stands `train.keys`: hashes of what a model that learns from the train side will have seen, so that later
-//! sets can be held out from that model, too (`--seen`).
+//! sets can be held out from that model, too (`--seen`); and `held-out.keys`, so that later sets can be learned from without
+//! spoiling the measure (`--spare`).
 //!
 //! The arenas are read twice, once for their keys and once to be written, so that a large set needs no more memory
 //! than its keys. The overlap that is printed is measured on what was written.
@@ -65,6 +66,10 @@ pub(crate) struct SplitArguments {
     /// Hold nothing out that shares a key with what is hashed in these `train.keys` of earlier splits
     #[arg(long, value_name = "FILE")]
     seen: Vec<PathBuf>,
+    /// Learn from nothing that shares a key with what is hashed in these `held-out.keys` of earlier splits; such arenas
+    /// go to neither side
+    #[arg(long, value_name = "FILE")]
+    spare: Vec<PathBuf>,
     /// Folder for the two data sets, DIR/train and DIR/held-out
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
@@ -99,9 +104,13 @@ pub(crate) fn run(arguments: &SplitArguments, context: &Context) -> anyhow::Resu
     let read = keyed(arguments)?;
     // An arena has one shape and one source, so nothing bridges two; entities and combinations do.
     let may_drop = arguments.by.contains(&By::Entity) || arguments.by.len() > 1;
-    let seen = Seen::read(arguments)?;
-    let barred = seen.bars(&read.keys);
-    let sides = split(&read.keys, &barred, arguments.held_out, seed, may_drop).map_err(|error| {
+    let seen = Hashed::read(&arguments.seen, &arguments.by)?;
+    let spare = Hashed::read(&arguments.spare, &arguments.by)?;
+    let spared = spare.touch(&read.keys);
+    let kept: Vec<usize> = (0..read.keys.len()).filter(|arena| !spared[*arena]).collect();
+    let keys: Vec<BTreeSet<String>> = kept.iter().map(|arena| read.keys[*arena].clone()).collect();
+    let barred = seen.touch(&keys);
+    let divided = split(&keys, &barred, arguments.held_out, seed, may_drop).map_err(|error| {
         let mut error = InputError::new(error.to_string());
         let known = barred.iter().filter(|barred| **barred).count();
         if known > 0 {
@@ -118,14 +127,19 @@ pub(crate) fn run(arguments: &SplitArguments, context: &Context) -> anyhow::Resu
         };
         error.hint("`--held-out` is a share, for example 0.1")
     })?;
+    let mut sides = vec![Side::Dropped; read.keys.len()];
+    for (arena, side) in kept.into_iter().zip(divided) {
+        sides[arena] = side;
+    }
     for side in [Side::Train, Side::HeldOut] {
-        let ended = write(arguments, side, &sides, (&read, &seen), &interrupt, context)?;
+        let ended = write(arguments, side, &sides, (&read, &seen, &spare), &interrupt, context)?;
         if interrupt.is_set() || ended == Ended::Stopped {
             context.printer.warn("stopped; run again with `--resume` to continue");
             return Ok(ExitStatus::Interrupted);
         }
     }
-    report(arguments, &sides, context)
+    let spared = spared.into_iter().filter(|spared| *spared).count();
+    report(arguments, &sides, spared, context)
 }
 
 fn keys_of(spec: &ArenaSpec, by: &[By]) -> BTreeSet<String> {
@@ -144,20 +158,20 @@ fn short(key: String) -> String {
     if key.len() <= LONG { key } else { ContentId::of_bytes(key.as_bytes()).0 }
 }
 
-/// What was seen: hashes of keys, and of the files that hold them.
+/// Keys of earlier splits: their hashes, and those of the files that hold them.
 #[derive(Debug, Default)]
-struct Seen {
+struct Hashed {
     hashes: BTreeSet<String>,
     files: Vec<ContentId>,
 }
 
-impl Seen {
-    fn read(arguments: &SplitArguments) -> Result<Self, InputError> {
-        let mut seen = Self::default();
-        for file in &arguments.seen {
+impl Hashed {
+    fn read(files: &[PathBuf], wanted: &[By]) -> Result<Self, InputError> {
+        let mut hashed = Self::default();
+        for file in files {
             let wrong = |what: String| {
                 InputError::new(format!("{}{what}", file.display()))
-                    .hint("`astra arenas split` writes such a file, `train.keys`, beside its two sides")
+                    .hint("`astra arenas split` writes such files, `train.keys` and `held-out.keys`, beside its two sides")
             };
             let text = std::fs::read_to_string(file).map_err(|error| wrong(format!(": {error}")))?;
             let mut lines = text.lines();
@@ -166,7 +180,7 @@ impl Seen {
                 .and_then(|line| line.strip_prefix(HEADING))
                 .and_then(|names| names.split(',').map(|name| By::from_str(name, false).ok()).collect())
                 .ok_or_else(|| wrong(format!(":1: does not begin with `{HEADING}`")))?;
-            if let Some(missing) = arguments.by.iter().find(|wanted| !by.contains(*wanted)) {
+            if let Some(missing) = wanted.iter().find(|wanted| !by.contains(*wanted)) {
                 let missing = missing.name();
                 return Err(wrong(format!(" has no keys by `{missing}`")).hint("or leave it out of `--by`"));
             }
@@ -174,28 +188,28 @@ impl Seen {
                 if line.len() != HASH || !line.bytes().all(|letter| letter.is_ascii_hexdigit()) {
                     return Err(wrong(format!(":{}: `{line}` is no hash of {HASH} hex digits", at + 2)));
                 }
-                seen.hashes.insert(line.to_owned());
+                hashed.hashes.insert(line.to_owned());
             }
-            seen.files.push(ContentId::of_bytes(text.as_bytes()));
+            hashed.files.push(ContentId::of_bytes(text.as_bytes()));
         }
-        Ok(seen)
+        Ok(hashed)
     }
 
-    /// Of each arena, whether it shares a key with what was seen.
-    fn bars(&self, keys: &[BTreeSet<String>]) -> Vec<bool> {
+    /// Of each arena, whether it shares a key with these.
+    fn touch(&self, keys: &[BTreeSet<String>]) -> Vec<bool> {
         keys.iter().map(|keys| keys.iter().any(|key| self.hashes.contains(&hash(key)))).collect()
     }
 }
 
-/// Writes what a model that learns from the train side will have seen.
-fn write_keys(arguments: &SplitArguments, keys: &BTreeSet<String>) -> anyhow::Result<()> {
+/// Writes hashes of the keys of one side.
+fn write_keys(arguments: &SplitArguments, file: &str, keys: &BTreeSet<String>) -> anyhow::Result<()> {
     let by: BTreeSet<&str> = arguments.by.iter().map(|by| by.name()).collect();
     let mut text = format!("{HEADING}{}\n", by.into_iter().collect::<Vec<_>>().join(","));
     for hash in keys.iter().map(|key| hash(key)).collect::<BTreeSet<_>>() {
         text += &hash;
         text.push('\n');
     }
-    Ok(std::fs::write(arguments.out.join("train.keys"), text)?)
+    Ok(std::fs::write(arguments.out.join(file), text)?)
 }
 
 /// Beginning of a file of keys.
@@ -231,13 +245,13 @@ fn write(
     arguments: &SplitArguments,
     side: Side,
     sides: &[Side],
-    (read, seen): (&Keyed, &Seen),
+    (read, seen, spare): (&Keyed, &Hashed, &Hashed),
     interrupt: &Interrupt,
     context: &Context,
 ) -> anyhow::Result<Ended> {
     let settings = json!({
         "by": arguments.by, "held_out": arguments.held_out, "seed": context.settings.seed, "side": side,
-        "seen": seen.files,
+        "seen": seen.files, "spare": spare.files,
     });
     let mut stage = Stage::new("arenas split", settings);
     stage.inputs.insert("arenas".to_owned(), read.id.0.clone());
@@ -271,15 +285,21 @@ fn write(
 }
 
 /// Reads the two data sets back, measures what they share, and says so.
-fn report(arguments: &SplitArguments, sides: &[Side], context: &Context) -> anyhow::Result<ExitStatus> {
+fn report(
+    arguments: &SplitArguments,
+    sides: &[Side],
+    spared: usize,
+    context: &Context,
+) -> anyhow::Result<ExitStatus> {
     let (train, train_keys) = counted(arguments, Side::Train, sides.len())?;
     let (held_out, held_out_keys) = counted(arguments, Side::HeldOut, sides.len())?;
-    let dropped = sides.iter().filter(|side| **side == Side::Dropped).count();
+    let dropped = sides.iter().filter(|side| **side == Side::Dropped).count() - spared;
     let shared = overlap(&train_keys, &held_out_keys);
-    write_keys(arguments, &train_keys)?;
+    write_keys(arguments, "train.keys", &train_keys)?;
+    write_keys(arguments, "held-out.keys", &held_out_keys)?;
     let summary = json!({
         "by": arguments.by, "seed": context.settings.seed, "train": train, "held_out": held_out,
-        "dropped": dropped, "overlap": shared,
+        "dropped": dropped, "spared": spared, "overlap": shared,
     });
     let text = serde_json::to_string_pretty(&summary)? + "\n";
     std::fs::write(arguments.out.join("summary.json"), text)?;
@@ -301,6 +321,9 @@ fn report(arguments: &SplitArguments, sides: &[Side], context: &Context) -> anyh
         printer.data(table.to_string())?;
         printer
             .data(format!("{keys} on both sides: {shared}; arenas dropped because they bridge: {dropped}"))?;
+        if spared > 0 {
+            printer.data(format!("arenas left out because they share {keys} with `--spare`: {spared}"))?;
+        }
     }
     if dropped as f64 > MANY_DROPPED * sides.len() as f64 {
         printer

@@ -2,7 +2,7 @@
 
 use super::world::{self, CHATML, CONTROLS};
 use anyhow::Result;
-use astra_model::{AssistantTurn, Chat, MALFORMED_CALL, TemplateChoice, TemplateKind};
+use astra_model::{AssistantTurn, Chat, Conversation, Example, MALFORMED_CALL, TemplateChoice, TemplateKind};
 use astra_protocol::{Message, ToolCall, parse_arguments};
 use serde_json::json;
 
@@ -137,6 +137,36 @@ fn masked_runs_say_exactly_what_the_assistant_wrote() {
     let first = "<think>\nwhy\n</think>\n\nLook:\n<tool_call>\n{\"name\": \"f\", \"arguments\": {\"a\":1}}\n</tool_call><|im_end|>";
     assert_eq!(runs, [first, "done<|im_end|>"]);
     assert!(chat.example(&[], &messages[..1]).unwrap_err().to_string().contains("no assistant turn"));
+}
+
+#[test]
+fn turns_of_weight_0_are_read_and_not_learned() {
+    let chat = hermes().unwrap();
+    let talk = |weight: serde_json::Value| {
+        serde_json::json!({"messages": [
+            {"role": "user", "content": "q"}, {"role": "assistant", "content": "wrong", "weight": weight},
+            {"role": "user", "content": "no"}, {"role": "assistant", "content": "right"}]})
+    };
+    let example = |weight| {
+        let Conversation { tools, messages, unlearned } = Conversation::from_openai(&talk(weight))?;
+        chat.example_without(&tools, &messages, &unlearned)
+    };
+    let written = |example: &Example| {
+        let ids: Vec<u32> = example
+            .ids
+            .iter()
+            .zip(&example.mask)
+            .filter(|(_, learned)| **learned)
+            .map(|(id, _)| *id)
+            .collect();
+        chat.tokenizer().decode(&ids)
+    };
+    let (silent, whole) = (example(0.into()).unwrap(), example(1.0.into()).unwrap());
+    assert_eq!(silent.ids, whole.ids);
+    assert_eq!(written(&silent), "right<|im_end|>");
+    assert_eq!(written(&whole), "wrong<|im_end|>right<|im_end|>");
+    let error = example(0.5.into()).unwrap_err().to_string();
+    assert!(error.contains("messages[1].weight") && error.contains("expected 0 or 1"), "{error}");
 }
 
 #[test]
