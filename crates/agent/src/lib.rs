@@ -5,5 +5,6 @@
 //! (`stop: Failed`), never a panic or a lost episode.
 
 mod episode;
+pub mod models;
 
 pub use episode::{EpisodePlan, run_episode};

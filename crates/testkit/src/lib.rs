@@ -2,6 +2,11 @@
 //!
 //! A development tool: no crate that ships depends on it.
 
+mod model_server;
+pub mod synthesis;
+
+pub use model_server::{ModelServer, Reply, completion};
+
 use astra_arena::gates::Gatekeeper;
 use astra_arena::{Arena, ArenaError, Runtime, hand};
 use astra_protocol::ArenaSpec;
