@@ -76,6 +76,14 @@ pub enum Error {
         /// What the system says.
         source: std::io::Error,
     },
+    /// A prompt template that cannot be used.
+    #[error("{place}: {what}")]
+    Prompt {
+        /// The file, or the name of a shipped template.
+        place: String,
+        /// What is wrong.
+        what: String,
+    },
     /// The folder holds no table.
     #[error("{}: there is no table here", path.display())]
     NoTables {
@@ -250,6 +258,10 @@ pub enum Error {
 }
 
 impl Error {
+    pub(crate) fn prompt(place: String, what: String) -> Self {
+        Self::Prompt { place, what }
+    }
+
     /// What to do about it.
     pub fn hints(&self) -> Vec<String> {
         let hint = match self {
@@ -265,6 +277,9 @@ impl Error {
                 }
                 _ => "look at this line, and check quotes and separators",
             },
+            Self::Prompt { .. } => {
+                "templates are Jinja; those that ship are in `crates/environments/prompts`"
+            }
             Self::Read { .. } => "check the path and its permissions",
             Self::NoTables { .. } => {
                 "give a folder with one `.csv`, `.tsv`, `.json`, `.jsonl` or `.parquet` file per table, or one SQLite file (`.db`, `.sqlite`, `.sqlite3`)"

@@ -34,6 +34,9 @@ mod generate;
 mod ledger;
 mod publish;
 
+// From knowledge and questions to arenas, with a language model.
+pub mod synthesis;
+
 pub use error::{Error, Place};
 pub use generate::{Candidate, Discarded, GenerateOptions, Generator, generate};
 pub use publish::{GIVE_UP_AFTER, Publication, publish};

@@ -6,6 +6,7 @@ mod publish;
 mod refusals;
 mod replay;
 mod settings;
+mod synthesis;
 mod tables;
 
 use std::path::PathBuf;
