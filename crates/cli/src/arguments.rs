@@ -79,7 +79,7 @@ pub(crate) enum Command {
     Model(ModelCommand),
     /// Render a run's report.html again from its summary.json
     Report(report::ReportArguments),
-    /// From shipped tables to gated arenas, played by every policy, with a report
+    /// From shipped tables to gated arenas, models that learn in them, and a report
     Quickstart(quickstart::QuickstartArguments),
     /// Say what this machine can do: Python, protections, speed
     Doctor(doctor::DoctorArguments),
@@ -90,6 +90,16 @@ pub(crate) enum Command {
 pub(crate) enum EnvsCommand {
     /// Draw arenas from tables of facts and publish those that pass every gate
     FromTables(envs::from_tables::FromTablesArguments),
+    /// Let a model write questions from knowledge, questions or domains, and take them apart into steps
+    Decompose(Box<envs::synthesis::DecomposeArguments>),
+    /// Judge which steps need a tool, and how well questions were taken apart
+    Check(envs::synthesis::CheckArguments),
+    /// Let a model write a tool for every step that needs one, and keep what passes every gate
+    Build(envs::synthesis::BuildArguments),
+    /// Merge tools of one intent
+    Merge(envs::synthesis::MergeArguments),
+    /// Decompose, check, build and merge
+    Run(Box<envs::synthesis::RunArguments>),
 }
 
 /// Verbs of `train`.

@@ -11,6 +11,8 @@ pub(crate) const THREADS: &str = "ASTRA_THREADS";
 pub(crate) const SEED: &str = "ASTRA_SEED";
 /// Run although this kernel cannot enforce every protection; like `--accept-missing-protections`.
 pub(crate) const ACCEPT_MISSING_PROTECTIONS: &str = "ASTRA_ACCEPT_MISSING_PROTECTIONS";
+/// File in which every answer of a model is kept.
+pub(crate) const JOURNAL: &str = "ASTRA_JOURNAL";
 /// CPU time of one tool call, in milliseconds.
 pub(crate) const SANDBOX_CPU_MS: &str = "ASTRA_SANDBOX_CPU_MS";
 /// Wall time of one tool call, in milliseconds.
@@ -37,6 +39,11 @@ const HF_TOKEN: &str = "HF_TOKEN";
 pub(crate) fn hugging_face() -> (Option<String>, Option<String>) {
     let read = |name| std::env::var(name).ok().filter(|value| !value.trim().is_empty());
     (read(HF_ENDPOINT), read(HF_TOKEN))
+}
+
+/// The key of a model's endpoint, from the variable that its settings name.
+pub(crate) fn key(variable: &str) -> Option<String> {
+    std::env::var(variable).ok().filter(|key| !key.trim().is_empty())
 }
 
 /// The variables of this process that begin with `ASTRA_`.

@@ -4,6 +4,7 @@
 //! know what a person can do and whose fault it was.
 
 use crate::settings::SettingsError;
+use astra_agent::models::ModelError as AskError;
 use astra_arena::ArenaError;
 use astra_arena::published::PublishedError;
 use astra_eval::PlayError;
@@ -22,17 +23,20 @@ pub(crate) enum ExitStatus {
     InputFailed,
     /// We failed.
     WeFailed,
+    /// Answers are awaited in batch files; what was done is kept.
+    Waiting,
     /// Stopped by Ctrl-C; what was done is kept.
     Interrupted,
 }
 
 impl ExitStatus {
-    /// The process exit code. 3 is kept for runs that wait for batch answers.
+    /// The process exit code.
     pub(crate) fn code(self) -> u8 {
         match self {
             Self::Done => 0,
             Self::InputFailed => 1,
             Self::WeFailed => 2,
+            Self::Waiting => 3,
             Self::Interrupted => 130,
         }
     }
@@ -224,6 +228,7 @@ fn known(error: &anyhow::Error) -> Option<&dyn Hint> {
             .or_else(|| cause.downcast_ref::<ModelError>().map(|known| known as &dyn Hint))
             .or_else(|| cause.downcast_ref::<astra_environments::Error>().map(|known| known as &dyn Hint))
             .or_else(|| cause.downcast_ref::<TrainError>().map(|known| known as &dyn Hint))
+            .or_else(|| cause.downcast_ref::<AskError>().map(|known| known as &dyn Hint))
             .or_else(|| cause.downcast_ref::<ServeError>().map(|known| known as &dyn Hint))
     })
 }
@@ -287,6 +292,35 @@ impl Hint for TrainError {
             | Self::Diverged { .. }
             | Self::NotFinite { .. }
             | Self::Checkpoint { .. } => ExitStatus::InputFailed,
+        }
+    }
+}
+
+impl Hint for AskError {
+    fn hints(&self) -> Vec<String> {
+        let hint = match self {
+            Self::Settings { .. } => "`docs/endpoints.md` describes the settings of a model",
+            Self::NoKey { .. } => "set it, or take `api_key_env` out of the model's settings",
+            Self::Provider { .. } => "`astra doctor --models` tries every model",
+            Self::Waiting => "answer the batch files, then run the same command again",
+            Self::Unknown { .. } => "without `--offline` it would be asked",
+            Self::Budget { .. } => "raise `max_tokens` or `max_cost` and run the same command again",
+            Self::Journal { .. } => "the setting `journal` (ASTRA_JOURNAL) names another file",
+            Self::Stopped => return Vec::new(),
+        };
+        vec![hint.to_owned()]
+    }
+
+    fn status(&self) -> ExitStatus {
+        match self {
+            Self::Waiting => ExitStatus::Waiting,
+            Self::Stopped => ExitStatus::Interrupted,
+            Self::Settings { .. }
+            | Self::NoKey { .. }
+            | Self::Provider { .. }
+            | Self::Unknown { .. }
+            | Self::Budget { .. }
+            | Self::Journal { .. } => ExitStatus::InputFailed,
         }
     }
 }

@@ -45,6 +45,16 @@ impl Interrupt {
         &self.stop
     }
 
+    /// The flag, for threads of their own.
+    pub(crate) fn shared(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.stop)
+    }
+
+    /// Asks for a clean end, as a signal does.
+    pub(crate) fn stop(&self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
+
     /// Whether a signal came.
     pub(crate) fn is_set(&self) -> bool {
         self.stop.load(Ordering::Relaxed)

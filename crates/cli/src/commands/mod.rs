@@ -17,6 +17,13 @@ use crate::failure::ExitStatus;
 pub(crate) fn run(command: Command, context: &Context) -> anyhow::Result<ExitStatus> {
     match command {
         Command::Envs(EnvsCommand::FromTables(arguments)) => envs::from_tables::run(&arguments, context),
+        Command::Envs(EnvsCommand::Decompose(arguments)) => {
+            envs::synthesis::run_decompose(&arguments, context)
+        }
+        Command::Envs(EnvsCommand::Check(arguments)) => envs::synthesis::run_check(&arguments, context),
+        Command::Envs(EnvsCommand::Build(arguments)) => envs::synthesis::run_build(&arguments, context),
+        Command::Envs(EnvsCommand::Merge(arguments)) => envs::synthesis::run_merge(&arguments, context),
+        Command::Envs(EnvsCommand::Run(arguments)) => envs::synthesis::run_all(&arguments, context),
         Command::Arenas(command) => run_arenas(command, context),
         Command::Train(TrainCommand::Sft(arguments)) => train::sft::run(&arguments, context),
         Command::Train(TrainCommand::Grpo(arguments)) => train::grpo::run(&arguments, context),

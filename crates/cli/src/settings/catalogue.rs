@@ -62,6 +62,13 @@ pub(crate) static CATALOGUE: &[Key] = &[
         help: "run although this kernel cannot enforce every protection",
     },
     Key {
+        name: "journal",
+        kind: Kind::Path,
+        default: "\"journal.sqlite\"",
+        variable: env::JOURNAL,
+        help: "file in which every answer of a model is kept",
+    },
+    Key {
         name: "sandbox.cpu_ms",
         kind: Kind::Integer(10, 600_000),
         default: "1000",

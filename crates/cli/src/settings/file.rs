@@ -1,18 +1,19 @@
 //! The settings file: TOML whose every key is known, read with the line of each value.
 
+use super::models::{Models, TABLES};
 use super::{Entry, Layers, SettingsError, checked, default_file, known};
 use std::path::Path;
 use toml::de::{DeTable, DeValue};
 
-/// The layer of the named file, else of `astra.toml` in the working folder, else nothing.
-pub(super) fn layer(layers: &Layers) -> Result<Vec<Entry>, SettingsError> {
+/// The layer of the named file, else of `astra.toml` in the working folder, else nothing; and the models of that file.
+pub(super) fn layer(layers: &Layers) -> Result<(Vec<Entry>, Models), SettingsError> {
     let named = layers.environment.iter().find(|(name, _)| name == crate::env::CONFIG);
     let file = layers
         .file
         .clone()
         .or_else(|| named.map(|(_, path)| path.into()))
         .or_else(|| default_file(layers.folder.as_deref()));
-    let Some(file) = file else { return Ok(Vec::new()) };
+    let Some(file) = file else { return Ok((Vec::new(), Models::default())) };
     let bytes =
         std::fs::read(&file).map_err(|source| SettingsError::Unreadable { path: file.clone(), source })?;
     let text = String::from_utf8(bytes).map_err(|error| {
@@ -29,7 +30,7 @@ pub(super) fn layer(layers: &Layers) -> Result<Vec<Entry>, SettingsError> {
     let reader = Reader { file: &file, text: &text };
     let mut entries = Vec::new();
     reader.walk(table.get_ref(), "", &mut entries)?;
-    Ok(entries)
+    Ok((entries, Models::read(&file, &text)?))
 }
 
 struct Reader<'a> {
@@ -42,6 +43,9 @@ impl Reader<'_> {
         for (key, value) in table {
             let name = format!("{prefix}{}", key.get_ref());
             let place = format!("{}:{}", self.file.display(), line_of(self.text, key.span().start));
+            if prefix.is_empty() && TABLES.contains(&name.as_str()) {
+                continue;
+            }
             let text = match value.get_ref() {
                 DeValue::Table(inner) => {
                     self.walk(inner, &format!("{name}."), entries)?;
@@ -60,6 +64,6 @@ impl Reader<'_> {
     }
 }
 
-fn line_of(text: &str, offset: usize) -> usize {
+pub(super) fn line_of(text: &str, offset: usize) -> usize {
     1 + text.get(..offset).unwrap_or(text).matches('\n').count()
 }

@@ -6,8 +6,10 @@
 mod catalogue;
 mod error;
 mod file;
+mod models;
 
 pub(crate) use error::SettingsError;
+pub(crate) use models::{Models, Role};
 
 use catalogue::{CATALOGUE, Key, Kind};
 use serde_json::{Map, Value as Json, json};
@@ -31,6 +33,10 @@ pub(crate) struct Settings {
     pub(crate) sandbox: SandboxSettings,
     /// Bounds of episodes.
     pub(crate) episode: EpisodeSettings,
+    /// File in which answers of models are kept.
+    pub(crate) journal: PathBuf,
+    /// Models that can be asked.
+    pub(crate) models: Models,
     entries: Vec<Entry>,
 }
 
@@ -100,25 +106,21 @@ impl Settings {
             let value = checked(key, key.default.trim_matches('"'), "default")?;
             entries.push(Entry { key, value, origin: "default".to_owned() });
         }
-        for layer in [
-            file::layer(layers)?,
-            environment(&layers.environment)?,
-            pairs(&layers.pairs)?,
-            flags(&layers.flags)?,
-        ] {
+        let (file, models) = file::layer(layers)?;
+        for layer in [file, environment(&layers.environment)?, pairs(&layers.pairs)?, flags(&layers.flags)?] {
             lay(&mut entries, layer);
         }
-        Ok(Self::build(entries))
+        Ok(Self::build(entries, models))
     }
 
     /// These settings with some given by flags on top.
     pub(crate) fn with(&self, given: &[(&'static str, String, &'static str)]) -> Result<Self, SettingsError> {
         let mut entries = self.entries.clone();
         lay(&mut entries, flags(given)?);
-        Ok(Self::build(entries))
+        Ok(Self::build(entries, self.models.clone()))
     }
 
-    fn build(entries: Vec<Entry>) -> Self {
+    fn build(entries: Vec<Entry>, models: Models) -> Self {
         let find = |name: &str| entries.iter().find(|entry| entry.key.name == name).map(|entry| &entry.value);
         let text = |name: &str| match find(name) {
             Some(Value::Text(text)) => text.clone(),
@@ -152,6 +154,8 @@ impl Settings {
                 failure_rate: share,
                 reward: text("episode.reward"),
             },
+            journal: PathBuf::from(text("journal")),
+            models,
             entries,
         }
     }
@@ -168,6 +172,10 @@ impl Settings {
             }
             let _ = writeln!(out, "# {}; {}", key.help, key.variable);
             let _ = writeln!(out, "{name} = {}  # from {origin}", value.to_toml());
+        }
+        let models = self.models.to_toml();
+        if !models.is_empty() {
+            let _ = write!(out, "\n{models}");
         }
         out
     }

@@ -45,6 +45,7 @@ fn settings_say_where_each_value_comes_from() {
     threads = 2  # from ASTRA_THREADS
     seed = 9  # from --seed
     accept_missing_protections = true  # from ASTRA_ACCEPT_MISSING_PROTECTIONS
+    journal = "journal.sqlite"  # from default
     [sandbox]
     cpu_ms = 1000  # from default
     wall_ms = 3000  # from default

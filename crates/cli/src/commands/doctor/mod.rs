@@ -1,5 +1,7 @@
 //! `astra doctor`: what this machine can do. Looks at everything before it says what is missing.
 
+mod models;
+
 use crate::Context;
 use crate::engine::options;
 use crate::failure::{self, ExitStatus};
@@ -17,7 +19,11 @@ const CALLS: usize = 200;
 /// Arguments of `doctor`.
 #[derive(Args, Debug)]
 #[command(after_help = "Example: astra doctor")]
-pub(crate) struct DoctorArguments {}
+pub(crate) struct DoctorArguments {
+    /// Ask every model of the settings one question instead
+    #[arg(long)]
+    models: bool,
+}
 
 #[derive(Debug, Serialize)]
 struct Diagnosis {
@@ -58,7 +64,10 @@ struct Latency {
 }
 
 /// Looks.
-pub(crate) fn run(_arguments: &DoctorArguments, context: &Context) -> anyhow::Result<ExitStatus> {
+pub(crate) fn run(arguments: &DoctorArguments, context: &Context) -> anyhow::Result<ExitStatus> {
+    if arguments.models {
+        return models::run(context);
+    }
     let diagnosis = diagnose(context);
     if context.printer.json {
         context.printer.json(&diagnosis)?;

@@ -1,0 +1,205 @@
+//! `astra envs decompose|check|build|merge|run` with a model that follows a script.
+
+use crate::world::{Result, World, bytes_under};
+use astra_testkit::synthesis::{right, stage_of};
+use astra_testkit::{ModelServer, Reply, completion};
+use serde_json::{Value as Json, json};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// Texts that differ, so that their first questions do.
+fn texts(world: &World, count: usize) -> Result<()> {
+    let lines: Vec<Json> = (0..count)
+        .map(|at| json!({"domain": format!("pharmacy {at}"), "knowledge_corpus": format!("Clinic {at} audits prescription RX-7708.")}))
+        .collect();
+    world.write_lines("texts.jsonl", &lines)
+}
+
+/// Answers as a good model does; the background says which text it was, so that later questions differ too.
+fn good(request: &Json) -> String {
+    let mut answer = right(stage_of(request));
+    let prompt = request["messages"][0]["content"].as_str().unwrap_or_default();
+    if let (Some(at), "decompose") = (prompt.find("Clinic "), stage_of(request)) {
+        let number: String = prompt[at + 7..].chars().take_while(char::is_ascii_digit).collect();
+        answer["background"] = json!(format!("Somebody at clinic number {number} audits antibiotics."));
+    }
+    answer.to_string()
+}
+
+fn settings(world: &World, url: &str, more: &str) -> Result<()> {
+    let text = format!(
+        "[models.all]\nbase_url = \"{url}\"\nmodel = \"scripted\"\nattempts = 2\ntimeout_s = 5\n{more}"
+    );
+    world.write("astra.toml", text)
+}
+
+const RUN: [&str; 5] = ["envs", "run", "texts.jsonl", "--out", "out"];
+
+#[test]
+fn texts_become_arenas_stage_by_stage_or_at_once_with_the_same_bytes() {
+    let world = World::new().unwrap();
+    texts(&world, 3).unwrap();
+    let server = ModelServer::start(|request, _| Reply::Says(good(request))).unwrap();
+    settings(&world, &server.url(), "").unwrap();
+    let planned = world.run(&[&RUN[..], &["--dry-run"]].concat()).unwrap().expect_code(0).unwrap();
+    assert!(planned.stdout.contains("decompose: 3 records, 3 to do, about 3 answers"), "{}", planned.stdout);
+    assert_eq!(server.requests().len(), 0);
+    let said = world.run(&RUN).unwrap().expect_code(0).unwrap();
+    for stage in ["decompose", "check", "build", "merge"] {
+        assert!(said.stdout.contains(&format!("{stage}: 3 of 3 records")), "{}", said.stdout);
+    }
+    let checked = world.run(&["arenas", "check", "out/arenas"]).unwrap();
+    checked.expect_code(0).unwrap();
+    let solved = ["arenas", "solve", "out/arenas", "--policy", "oracle", "--json"];
+    let oracle = world.run(&solved).unwrap().expect_code(0).unwrap().last_json().unwrap();
+    assert_eq!((&oracle["f1"], &oracle["n"]), (&json!(1.0), &json!(3)));
+    let asked = server.requests().len();
+    // Verb by verb, from the journal alone.
+    for line in [
+        &["envs", "decompose", "texts.jsonl", "--out", "a/1-decomposed"][..],
+        &["envs", "check", "a/1-decomposed", "--out", "a/2-checked"],
+        &["envs", "build", "a/2-checked", "--percentile", "50", "--out", "a/3-built"],
+        &["envs", "merge", "a/3-built", "--out", "a/arenas"],
+    ] {
+        world.run(&[line, &["--offline"]].concat()).unwrap().expect_code(0).unwrap();
+    }
+    assert_eq!(server.requests().len(), asked);
+    for part in ["1-decomposed", "2-checked", "3-built", "arenas"] {
+        let file = format!("{part}/part-00000.jsonl");
+        assert_eq!(
+            world.read(&format!("a/{file}")).unwrap(),
+            world.read(&format!("out/{file}")).unwrap(),
+            "{part}"
+        );
+    }
+    let funnel: Json = serde_json::from_str(&world.read("out/2-checked/summary.json").unwrap()).unwrap();
+    assert_eq!(funnel["funnel"]["spent"]["verify"]["answers"], json!(3));
+    assert!(bytes_under(&world.path("out/arenas")).unwrap().len() >= 2);
+}
+
+#[test]
+fn batch_files_are_answered_in_rounds() {
+    let world = World::new().unwrap();
+    texts(&world, 2).unwrap();
+    let model = "[models.hand]\nprovider = \"batch\"\nmodel = \"by-hand\"\nfolder = \"batch\"\n";
+    world.write("astra.toml", model).unwrap();
+    let mut rounds = 0;
+    loop {
+        let again: &[&str] = if rounds > 0 { &["--resume"] } else { &[] };
+        let said = world.run(&[&RUN[..], again].concat()).unwrap();
+        if said.code == Some(0) {
+            break;
+        }
+        let said = said.expect_code(3).unwrap();
+        assert!(said.stderr.contains("requests wait in batch/requests.jsonl"), "{}", said.stderr);
+        let requests = world.read("batch/requests.jsonl").unwrap();
+        let answers: Vec<Json> = requests
+            .lines()
+            .map(|line| serde_json::from_str::<Json>(line).unwrap())
+            .map(|line| {
+                let body = completion(&good(&line["body"]));
+                json!({"custom_id": line["custom_id"], "response": {"status_code": 200, "body": body}, "error": null})
+            })
+            .collect();
+        rounds += 1;
+        world.write_lines(&format!("batch/answers-{rounds}.jsonl"), &answers).unwrap();
+    }
+    assert_eq!(rounds, 8, "one round a prompt, and the judges' two at once");
+    assert!(!world.path("batch/requests.jsonl").exists());
+    assert_eq!(world.read("out/arenas/part-00000.jsonl").unwrap().lines().count(), 2);
+}
+
+#[test]
+fn whatever_the_endpoint_does_every_record_ends_and_the_counts_add_up() {
+    let world = World::new().unwrap();
+    texts(&world, 12).unwrap();
+    let server = ModelServer::start(|request, before| {
+        let stage = stage_of(request);
+        let spoiled = |field: &str, value: Json| {
+            let mut answer = right(stage);
+            answer[field] = value;
+            Reply::Says(answer.to_string())
+        };
+        match before % 17 {
+            2 => Reply::Refuses(429, Some("0".to_owned()), "slow down".to_owned()),
+            4 => Reply::Refuses(500, None, "oops".to_owned()),
+            5 => Reply::BreaksOff,
+            7 => Reply::Says(String::new()),
+            8 => Reply::Body(vec![b'x'; 10 << 20]),
+            10 => spoiled("completeness", json!("false")),
+            11 => Reply::Says(right(if stage == "verify" { "necessity" } else { "verify" }).to_string()),
+            13 => Reply::Hangs(Duration::from_mins(1)),
+            14 => Reply::Says("{\"steps\": [".to_owned()),
+            _ => Reply::Says(good(request)),
+        }
+    })
+    .unwrap();
+    settings(&world, &server.url(), "").unwrap();
+    let said = world.run(&[&RUN[..], &["--tries", "2", "--threshold", "0.5"]].concat()).unwrap();
+    assert!(matches!(said.code, Some(0 | 1)), "{}", said.stderr);
+    let mut before = 12;
+    for folder in ["1-decomposed", "2-checked", "3-built", "arenas"] {
+        let summary: Json =
+            serde_json::from_str(&world.read(&format!("out/{folder}/summary.json")).unwrap()).unwrap();
+        let funnel = &summary["funnel"];
+        let sum = |counts: &Json| -> u64 {
+            let counts: BTreeMap<String, u64> = serde_json::from_value(counts.clone()).unwrap();
+            counts.values().sum()
+        };
+        let accepted = funnel["accepted"].as_u64().unwrap();
+        assert_eq!(accepted + sum(&funnel["rejected"]) + sum(&funnel["failed"]), before, "{funnel:#}");
+        before = accepted;
+    }
+    if before > 0 {
+        world.run(&["arenas", "check", "out/arenas"]).unwrap().expect_code(0).unwrap();
+    }
+}
+
+#[test]
+fn killed_again_and_again_it_ends_as_if_never_and_pays_for_nothing_twice() {
+    let world = World::new().unwrap();
+    texts(&world, 40).unwrap();
+    let server = ModelServer::start(|request, _| Reply::Says(good(request))).unwrap();
+    settings(&world, &server.url(), "concurrency = 4\n").unwrap();
+    let unbroken = [&["envs", "decompose", "texts.jsonl", "--out", "whole"][..]].concat();
+    let whole_settings = [("ASTRA_JOURNAL", "other.sqlite")];
+    world.run_with(&unbroken, &whole_settings, "").unwrap().expect_code(0).unwrap();
+    let check = ["envs", "check", "whole", "--out", "whole-checked"];
+    world.run_with(&check, &whole_settings, "").unwrap().expect_code(0).unwrap();
+    let paid = server.requests().len();
+    let line = |verb: &'static str, from: &'static str, out: &'static str| {
+        ["envs", verb, from, "--out", out, "--resume"]
+    };
+    let mut kills = 0_u64;
+    for (verb, from, out) in [("decompose", "texts.jsonl", "out"), ("check", "out", "out-checked")] {
+        for round in 0..5_u64 {
+            // Moments that differ from round to round.
+            let until = server.requests().len() + 1 + usize::try_from((round * 7 + kills * 3) % 9).unwrap();
+            let mut child = world
+                .command(&line(verb, from, out), &[])
+                .stdin(std::process::Stdio::null())
+                .spawn()
+                .unwrap();
+            while server.requests().len() < until && child.try_wait().unwrap().is_none() {
+                std::thread::yield_now();
+            }
+            child.kill().unwrap();
+            child.wait().unwrap();
+            kills += 1;
+        }
+        world.run(&line(verb, from, out)).unwrap().expect_code(0).unwrap();
+    }
+    for (whole, broken) in [("whole", "out"), ("whole-checked", "out-checked")] {
+        let file = "part-00000.jsonl";
+        assert_eq!(
+            world.read(&format!("{whole}/{file}")).unwrap(),
+            world.read(&format!("{broken}/{file}")).unwrap()
+        );
+    }
+    // Only what was under way when a kill came can have been asked again.
+    let again = server.requests().len() - 2 * paid;
+    assert!(
+        again <= usize::try_from(kills).unwrap() * 4,
+        "{again} requests were sent twice in {kills} kills"
+    );
+}
