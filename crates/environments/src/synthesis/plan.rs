@@ -17,7 +17,7 @@ use serde_json::{Map, Value as Json, json};
 use std::collections::BTreeSet;
 
 /// Parameters of a tool at most.
-const MOST_PARAMETERS: usize = 10;
+const MOST_PARAMETERS: usize = 16;
 /// Other values that a call has for at least one of its arguments.
 const ALTERNATIVES: usize = 4;
 /// Least and greatest length of a request, in characters.
@@ -298,12 +298,27 @@ pub(super) fn read_calls(calls: &Json, tools: &[Tool], steps: &[Step]) -> Result
     each_once(tools.iter().map(|tool| tool.step.as_str()), &names(calls, "step"))?;
     let mut calls: Vec<Call> = serde_json::from_value(calls.clone()).map_err(|error| error.to_string())?;
     calls.sort_by_key(|call| tools.iter().position(|tool| tool.step == call.step));
+    for source in
+        calls.iter_mut().flat_map(|call| &mut call.arguments).flat_map(|argument| &mut argument.from)
+    {
+        *source = in_form(source);
+    }
     for (call, tool) in calls.iter().zip(tools) {
         if let Some(problem) = problem_of_call(call, tool, tools, steps) {
             return Err(format!("call of step `{}`: {problem}", call.step));
         }
     }
     Ok(calls)
+}
+
+/// `STEP#/FIELD` of what may be written `STEP/FIELD`, `STEP.FIELD` or `STEP#FIELD`: the same thing, however it is separated.
+fn in_form(source: &str) -> String {
+    match source.split_once(['#', '/', '.']) {
+        Some((step, field)) => {
+            format!("{}#/{}", step.trim(), field.trim().trim_start_matches(['#', '/', '.']))
+        }
+        None => source.to_owned(),
+    }
 }
 
 fn problem_of_call(call: &Call, tool: &Tool, tools: &[Tool], steps: &[Step]) -> Option<String> {
@@ -568,5 +583,18 @@ impl Draft<'_> {
             call.alternatives.iter().map(|others| (others.name.clone(), others.values.clone())).collect()
         };
         self.calls.iter().map(|call| (call.step.clone(), of_call(call))).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sources_are_the_same_however_they_are_separated() {
+        for written in ["s1#/branch", "s1/branch", "s1.branch", "s1#branch", "s1 # /branch"] {
+            assert_eq!(in_form(written), "s1#/branch");
+        }
+        assert_eq!(in_form("branch"), "branch");
     }
 }
