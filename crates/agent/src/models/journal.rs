@@ -51,6 +51,7 @@ impl Journal {
         connection.execute_batch(
             "PRAGMA journal_mode = WAL;
              PRAGMA synchronous = NORMAL;
+             PRAGMA wal_autocheckpoint = 16384;
              CREATE TABLE IF NOT EXISTS answers (
                  key TEXT PRIMARY KEY,
                  model TEXT NOT NULL,
