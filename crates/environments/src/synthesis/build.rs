@@ -278,7 +278,10 @@ fn read_code(answer: &Json, tools: &[Tool]) -> Result<Code, String> {
         if text.len() > LONGEST_CODE {
             return Err(format!("the code of step `{}` is longer than {LONGEST_CODE} bytes", tool.step));
         }
-        code.push(format!("{}\n", text.trim_end()));
+        // The prompt says that it is there; the sandbox wants to be asked for it.
+        let is_imported = text.contains("import new_id") || !text.contains("new_id(");
+        let import = if is_imported { "" } else { "from astra import new_id\n\n" };
+        code.push(format!("{import}{}\n", text.trim_end()));
     }
     let changes = tools.iter().any(|tool| tool.changes);
     let state = match (&answer["state"], changes) {
