@@ -3,6 +3,7 @@
 //! Everything here starts real Python in the real sandbox; nothing asserts on time.
 
 mod arenas;
+mod corpus;
 mod envs;
 mod eval;
 mod frame;

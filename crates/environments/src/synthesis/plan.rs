@@ -357,7 +357,7 @@ fn problem_of_call(call: &Call, tool: &Tool, tools: &[Tool], steps: &[Step]) -> 
             found_by.insert(id);
         }
         match (how.as_deref(), from.len()) {
-            (None | Some("same"), 0) | (Some("same"), 1) => {}
+            (None | Some("same"), 0 | 1) => {}
             (Some("select"), sources) if sources >= 2 => {}
             (how, sources) => {
                 let how = how.unwrap_or("null");
