@@ -7,6 +7,7 @@ use crate::seat::Seat;
 use crate::zygote::{Forked, Role, Zygote};
 use crate::{ErrorKind, Limits, SandboxError};
 use rustix::event::{PollFd, PollFlags};
+use rustix::io::retry_on_intr;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -183,10 +184,9 @@ impl Worker {
     fn post_mortem(&self, mut lost: Lost) -> Lost {
         if lost.kind == ErrorKind::Crash {
             // One that still runs has closed its channel itself.
-            let patience = rustix::event::Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
-            let ended = rustix::event::poll(&mut [PollFd::new(&self.handle, PollFlags::IN)], Some(&patience));
+            let ended = ends_within(&self.handle, Duration::from_millis(100));
             // One of which nobody knows anything went down with the zygote, or long ago.
-            lost.outside |= ended == Ok(1)
+            lost.outside |= ended == Some(true)
                 && self.zygote.end_of(self.number).is_none_or(|status| status & 0x7f == SIGKILLED);
         }
         kill(&self.handle);
@@ -357,15 +357,21 @@ impl Drop for Worker {
 
 /// Whether the process is gone, or on its way.
 fn has_ended(handle: &OwnedFd) -> bool {
-    let now = rustix::event::Timespec { tv_sec: 0, tv_nsec: 0 };
-    rustix::event::poll(&mut [PollFd::new(handle, PollFlags::IN)], Some(&now)) != Ok(0)
+    ends_within(handle, Duration::ZERO) != Some(false)
+}
+
+/// Whether a process ends in that time; `None` when the kernel does not say.
+fn ends_within(handle: &OwnedFd, patience: Duration) -> Option<bool> {
+    let patience = rustix::event::Timespec::try_from(patience).ok()?;
+    let ended =
+        retry_on_intr(|| rustix::event::poll(&mut [PollFd::new(handle, PollFlags::IN)], Some(&patience)));
+    ended.ok().map(|count| count > 0)
 }
 
 /// Kills and waits until the kernel says that it is over.
 fn kill(handle: &OwnedFd) {
     let _ = rustix::process::pidfd_send_signal(handle, rustix::process::Signal::KILL);
-    let patience = rustix::event::Timespec { tv_sec: 5, tv_nsec: 0 };
-    let _ = rustix::event::poll(&mut [PollFd::new(handle, PollFlags::IN)], Some(&patience));
+    ends_within(handle, Duration::from_secs(5));
 }
 
 /// The process number behind a pidfd, as this process's `/proc` counts.

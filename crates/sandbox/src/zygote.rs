@@ -5,13 +5,14 @@
 
 use crate::lockdown::worker_filter;
 use crate::{EngineOptions, PythonInfo, SandboxError};
+use rustix::io::retry_on_intr;
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
     SendFlags,
 };
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
-use std::io::{IoSlice, IoSliceMut, Read, Write};
+use std::io::{ErrorKind, IoSlice, IoSliceMut, Read, Write};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
@@ -92,15 +93,24 @@ impl Zygote {
             Ok((hello, Some(handle))) => (hello, handle),
             Ok((_, None)) => return Err(unusable("it sent no process handle".to_owned())),
             Err(error) => {
-                drop(ours);
                 let _ = child.kill();
+                drop(ours);
                 let mut said = String::new();
                 if let Some(mut stderr) = child.stderr.take() {
                     let _ = stderr.by_ref().take(64 << 10).read_to_string(&mut said);
                 }
                 let _ = child.wait();
-                let last = said.lines().last().map_or_else(|| error.to_string(), ToOwned::to_owned);
-                return Err(unusable(last));
+                // Who closed the channel knows why: the interpreter if it ended, else this side.
+                return Err(unusable(match (error.kind(), said.lines().last()) {
+                    (
+                        ErrorKind::UnexpectedEof | ErrorKind::BrokenPipe | ErrorKind::ConnectionReset,
+                        Some(last),
+                    ) => last.to_owned(),
+                    (ErrorKind::WouldBlock | ErrorKind::TimedOut, _) => {
+                        format!("it did not answer within {} seconds", PATIENCE.as_secs())
+                    }
+                    _ => format!("while it was starting: {error}"),
+                }));
             }
         };
         Ok(Self {
@@ -127,8 +137,10 @@ impl Zygote {
         let mut ancillary = SendAncillaryBuffer::new(&mut space);
         let descriptors = [theirs.as_fd()];
         ancillary.push(SendAncillaryMessage::ScmRights(&descriptors));
-        rustix::net::sendmsg(control, &[IoSlice::new(&letter)], &mut ancillary, SendFlags::NOSIGNAL)
-            .map_err(|error| failed(error.to_string()))?;
+        retry_on_intr(|| {
+            rustix::net::sendmsg(control, &[IoSlice::new(&letter)], &mut ancillary, SendFlags::NOSIGNAL)
+        })
+        .map_err(|error| failed(error.to_string()))?;
         drop(theirs);
         match receive(control).map_err(|error| failed(error.to_string()))? {
             (answer, Some(handle)) => {
@@ -205,14 +217,17 @@ fn receive(control: &UnixStream) -> std::io::Result<(Value, Option<OwnedFd>)> {
         let mut part = [0_u8; 4096];
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
         let mut ancillary = RecvAncillaryBuffer::new(&mut space);
-        let received = rustix::net::recvmsg(
-            control,
-            &mut [IoSliceMut::new(&mut part)],
-            &mut ancillary,
-            RecvFlags::CMSG_CLOEXEC,
-        )?;
+        // A wait with a timeout is never restarted by itself: stopping and continuing the host interrupts it.
+        let received = retry_on_intr(|| {
+            rustix::net::recvmsg(
+                control,
+                &mut [IoSliceMut::new(&mut part)],
+                &mut ancillary,
+                RecvFlags::CMSG_CLOEXEC,
+            )
+        })?;
         if received.bytes == 0 {
-            return Err(std::io::Error::other("the channel closed"));
+            return Err(ErrorKind::UnexpectedEof.into());
         }
         for message in ancillary.drain() {
             if let RecvAncillaryMessage::ScmRights(descriptors) = message {

@@ -312,3 +312,35 @@ fn a_killed_host_takes_everything_with_it() {
         assert!(wait_until(|| !alive(pid)), "{pid} survived its host");
     }
 }
+
+/// Not a test of its own: the host that the next one stops and continues.
+#[test]
+#[ignore = "run by the test below"]
+fn host_that_starts_engines() {
+    for number in 0..6 {
+        let engine = PythonEngine::start(options()).unwrap();
+        let loaded = load(&engine, "def f():\n    return 1\n", &["f"], Isolation::Shared).unwrap();
+        let session = engine.open(&loaded, number).unwrap();
+        assert_eq!(call(&engine, &session, "f", "{}").unwrap().result, Ok(json!(1)));
+    }
+}
+
+#[test]
+fn a_host_that_is_stopped_and_continued_starts_its_engines() {
+    // A machine that is frozen and thawed interrupts waiting system calls in the same way.
+    let mut host = Command::new(std::env::current_exe().unwrap())
+        .args(["--ignored", "--exact", "life::host_that_starts_engines"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let pid = i32::try_from(host.id()).ok().and_then(Pid::from_raw).unwrap();
+    while host.try_wait().unwrap().is_none() {
+        for signal in [Signal::STOP, Signal::CONT] {
+            let _ = kill_process(pid, signal);
+            std::thread::sleep(Duration::from_millis(3));
+        }
+    }
+    let output = host.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+}
