@@ -17,8 +17,9 @@ use std::sync::atomic::AtomicBool;
 /// Arguments of those commands.
 #[derive(Args, Debug)]
 pub(crate) struct BoardArguments {
-    /// Arenas: a data set, a .jsonl file, a hand-written .json file, or a folder of either
-    pub(crate) path: PathBuf,
+    /// Arenas: data sets, .jsonl files, hand-written .json files, or folders of either
+    #[arg(value_name = "PATH", required = true)]
+    pub(crate) paths: Vec<PathBuf>,
     /// Irrelevant tools from other arenas: how many of high, medium and low nearness, or how many at random
     #[arg(long, value_name = "H,M,L|N")]
     pub(crate) distractors: Option<String>,
@@ -51,7 +52,7 @@ impl BoardArguments {
             return Err(InputError::new("`--samples 0` plays nothing").into());
         }
         let bands = self.distractors.as_deref().map(parse_bands).transpose()?;
-        let records = source::all(&self.path, self.limit, self.allow_unproven)?;
+        let records = source::all(&self.paths, self.limit, self.allow_unproven)?;
         let engine = engine::start(context)?;
         let arenas = load(&records, &engine, context)?;
         let pool = bands.map(|_| DistractorPool::new(&arenas, Arc::new(LexicalEmbedder)));

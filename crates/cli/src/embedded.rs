@@ -27,10 +27,23 @@ const NANO: [(&str, &[u8]); 6] = [
     (KEYS, include_bytes!("../../../models/nano/train.keys")),
 ];
 
+/// Arenas made from knowledge, questions and domains: of another kind than those from tables.
+const CORPUS: [(&str, &[u8]); 1] =
+    [("part-00000.jsonl", include_bytes!("../../../corpus/arenas-v1/part-00000.jsonl"))];
+
 /// Writes the nano model into `folder`, as far as it is not there.
 pub(crate) fn unpack_nano(folder: &Path) -> anyhow::Result<()> {
+    unpack(&NANO, folder)
+}
+
+/// Writes the worked corpus of arenas into `folder`, as far as it is not there.
+pub(crate) fn unpack_corpus(folder: &Path) -> anyhow::Result<()> {
+    unpack(&CORPUS, folder)
+}
+
+fn unpack(files: &[(&str, &[u8])], folder: &Path) -> anyhow::Result<()> {
     std::fs::create_dir_all(folder)?;
-    for (name, content) in NANO {
+    for (name, content) in files {
         let path = folder.join(name);
         if std::fs::metadata(&path).is_ok_and(|found| found.len() == content.len() as u64) {
             continue;

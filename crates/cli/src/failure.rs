@@ -304,7 +304,9 @@ impl Hint for AskError {
             Self::Provider { .. } => "`astra doctor --models` tries every model",
             Self::Waiting => "answer the batch files, then run the same command again",
             Self::Unknown { .. } => "without `--offline` it would be asked",
-            Self::Budget { .. } => "raise `max_tokens` or `max_cost` and run the same command again",
+            Self::Budget { .. } => {
+                "raise `max_tokens` or `max_cost` of the model; the same command with `--resume` continues"
+            }
             Self::Journal { .. } => "the setting `journal` (ASTRA_JOURNAL) names another file",
             Self::Stopped => return Vec::new(),
         };

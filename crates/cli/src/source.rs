@@ -124,10 +124,15 @@ pub(crate) fn hand_record(arena: &hand::HandArena) -> anyhow::Result<Record> {
     Ok(Record { spec, data, place: format!("hand-written `{}`", arena.name) })
 }
 
-/// All arenas at a path, or an error when one of them is unproven and that was not allowed.
-pub(crate) fn all(path: &Path, limit: Option<usize>, allow_unproven: bool) -> anyhow::Result<Vec<Record>> {
+/// All arenas at some paths, or an error when one of them is unproven and that was not allowed.
+pub(crate) fn all(
+    paths: &[impl AsRef<Path>],
+    limit: Option<usize>,
+    allow_unproven: bool,
+) -> anyhow::Result<Vec<Record>> {
     let mut records = Vec::new();
-    for stored in read_arenas(path)?.take(limit.unwrap_or(usize::MAX)) {
+    let opened = paths.iter().map(|path| read_arenas(path.as_ref())).collect::<Result<Vec<_>, _>>()?;
+    for stored in opened.into_iter().flatten().take(limit.unwrap_or(usize::MAX)) {
         let record = Record::of(stored?)?;
         if record.spec.is_unproven() && !allow_unproven {
             let error = format!(

@@ -19,14 +19,12 @@ pub fn unfit_for_sft(played: &Played, corrected: bool) -> Option<String> {
     let components = played.score.components;
     let without_rejected = Components { calls: components.calls - components.invalid, ..components };
     let was_put_right = corrected && components.invalid > 0 && is_one(without_rejected.f1());
-    if corrected
+    let gave_up_honestly = corrected
         && gave_up(&played.log)
-        && (without_rejected.calls == 0 || is_one(without_rejected.precision()))
-    {
-        return None;
-    }
+        && (without_rejected.calls == 0 || is_one(without_rejected.precision()));
     match played.score.reward.measured() {
         None => return Some("the episode is masked".to_owned()),
+        Some(_) if gave_up_honestly => return None,
         Some(reward) if !is_one(reward) && !was_put_right => {
             return Some(format!("its reward is {reward:.3}"));
         }

@@ -29,7 +29,7 @@ pub use dataset::{
 };
 pub use error::{ParseFailure, StoreError};
 pub use lines::{FieldError, Record, RecordWriter, Records, parse_json, read_records};
-pub use manifest::{MANIFEST_VERSION, Manifest, Part, Stage};
+pub use manifest::{MANIFEST_VERSION, Manifest, Part, Stage, write_json};
 pub use options::{Existing, Shard, StageOptions};
 pub use run_folder::{RunFolder, RunSettings};
 pub use runner::{

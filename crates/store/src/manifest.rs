@@ -163,7 +163,7 @@ pub(crate) fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T
 }
 
 /// Writes one pretty-printed JSON document, whole or not at all.
-pub(crate) fn write_json<T: Serialize>(path: &Path, value: &T) -> Result<(), StoreError> {
+pub fn write_json<T: Serialize>(path: &Path, value: &T) -> Result<(), StoreError> {
     let mut text = serde_json::to_string_pretty(value)
         .map_err(|source| StoreError::Unserialisable { id: path.display().to_string(), source })?;
     text.push('\n');

@@ -26,6 +26,21 @@ pub struct Spent {
     pub seconds: f64,
 }
 
+impl std::ops::Add for Spent {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            answers: self.answers + other.answers,
+            replayed: self.replayed + other.replayed,
+            input_tokens: self.input_tokens + other.input_tokens,
+            output_tokens: self.output_tokens + other.output_tokens,
+            cost: self.cost + other.cost,
+            seconds: self.seconds + other.seconds,
+        }
+    }
+}
+
 /// What each stage spent, by its name.
 pub type StageUsage = BTreeMap<String, Spent>;
 
@@ -58,10 +73,10 @@ impl Budget {
     }
 
     /// Sets aside the most that a request of so many bytes can cost; the error says which cap it would pass.
-    pub(super) fn set_aside(&self, bytes: usize, max_output: Option<u32>) -> Result<Amount, String> {
+    pub(super) fn set_aside(&self, bytes: usize, max_output: Option<u64>) -> Result<Amount, String> {
         // A token has about four letters, and never less than one; two is a careful guess for code and Chinese.
         let input = (bytes as u64).div_ceil(2);
-        let output = max_output.map_or(0, u64::from);
+        let output = max_output.unwrap_or(0);
         let cost = self.cost(input, 0, output);
         let most = Amount { tokens: input + output, cost };
         let mut state = self.lock();
@@ -130,14 +145,7 @@ impl Budget {
 
 /// Over all stages.
 pub(super) fn total(stages: &StageUsage) -> Spent {
-    stages.values().fold(Spent::default(), |sum, one| Spent {
-        answers: sum.answers + one.answers,
-        replayed: sum.replayed + one.replayed,
-        input_tokens: sum.input_tokens + one.input_tokens,
-        output_tokens: sum.output_tokens + one.output_tokens,
-        cost: sum.cost + one.cost,
-        seconds: sum.seconds + one.seconds,
-    })
+    stages.values().fold(Spent::default(), |sum, one| sum + *one)
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use super::budget::{Budget, Spent, StageUsage, total};
 use super::http::{Completion, Endpoint};
 use super::journal::{Entry, Journal};
 use super::request::Request;
-use super::settings::{ModelSettings, Provider};
+use super::settings::{LENGTHS, ModelSettings, Provider};
 use astra_protocol::{Boundary, ContentId};
 use std::collections::HashSet;
 use std::sync::atomic::AtomicBool;
@@ -190,10 +190,10 @@ impl Model {
             Way::Nobody => return Err(ModelError::Unknown { model: self.name.clone() }),
         };
         let text = body.to_string();
-        let most_output = body["max_tokens"].as_u64().and_then(|most| u32::try_from(most).ok());
+        let lengths = LENGTHS.iter().filter_map(|name| body[*name].as_u64());
         let aside = self
             .budget
-            .set_aside(text.len(), most_output)
+            .set_aside(text.len(), lengths.max())
             .map_err(|what| ModelError::Budget { model: self.name.clone(), what })?;
         let completed = endpoint.complete(&key, &text);
         self.budget.give_back(aside);

@@ -5,6 +5,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 use std::path::PathBuf;
 
+/// Fields of a request that bound its answer, in tokens.
+pub(super) const LENGTHS: [&str; 2] = ["max_tokens", "max_completion_tokens"];
+
 /// Who answers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -85,7 +88,7 @@ pub struct ModelSettings {
     /// What tokens cost.
     #[serde(default)]
     pub price: Price,
-    /// Tokens that a run may read and write with this model.
+    /// Tokens that a run may read and write with this model. A cap needs answers of bounded length.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_tokens: Option<u64>,
     /// Money that a run may spend on this model.
@@ -145,10 +148,19 @@ impl ModelSettings {
                 Some(("concurrency", "0 means that nothing is ever asked".to_owned()))
             }
             _ if self.timeout_s == 0 => Some(("timeout_s", "0 leaves no time to answer".to_owned())),
+            _ if (self.max_tokens.is_some() || self.max_cost.is_some()) && !self.bounds_answers() => Some((
+                "sampling.max_tokens",
+                "is missing: a cap can be held only where answers are bounded".to_owned(),
+            )),
             _ if prices.iter().any(|price| !price.is_finite() || *price < 0.0) => {
                 Some(("price", "a price is a number of 0 or more".to_owned()))
             }
             Provider::Http | Provider::Batch | Provider::Journal => None,
         }
+    }
+
+    /// Whether every answer has a greatest length.
+    fn bounds_answers(&self) -> bool {
+        self.sampling.max_tokens.is_some() || LENGTHS.iter().any(|name| self.extra_body.contains_key(*name))
     }
 }

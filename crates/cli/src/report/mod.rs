@@ -54,6 +54,9 @@ pub(crate) struct Training {
     /// The commands, in order.
     pub(crate) lines: Vec<String>,
     pub(crate) comparisons: Vec<Compared>,
+    /// What policies earn in arenas of another kind, which language models wrote.
+    #[serde(default)]
+    pub(crate) out_of_distribution: IndexMap<String, PolicyNumbers>,
     pub(crate) figures: Vec<Figure>,
     /// One held-out episode before the last training and after it.
     pub(crate) before: Option<Conversation>,
@@ -222,6 +225,7 @@ mod tests {
                 verdict: Verdict::Better,
                 differences: [(Metric::F1, measure)].into(),
             }],
+            out_of_distribution: IndexMap::new(),
             figures: vec![Figure { caption: "how it went".into(), panels: vec![panel] }],
             before: None,
             after: None,
@@ -250,10 +254,13 @@ mod tests {
             settings: serde_json::json!({"x": "</pre><script>alert(1)</script>"}),
             arenas: ArenaCounts { count: 3, answerable: 3, ..ArenaCounts::default() },
             funnel: Funnel { drawn: 4, accepted: 3, ..Funnel::default() },
-            policies: [("grpo".to_owned(), random)].into(),
+            policies: [("grpo".to_owned(), random.clone())].into(),
             sandbox: vec![Layer { layer: "seccomp".into(), missing: Some("no <kernel> support".into()) }],
             episode: None,
-            training: Some(training(measure)),
+            training: Some(Training {
+                out_of_distribution: [("elsewhere".to_owned(), random)].into(),
+                ..training(measure)
+            }),
         }
     }
 
@@ -262,6 +269,7 @@ mod tests {
         let page = render(&summary()).unwrap();
         assert!(page.contains("0.500") && page.contains("multi hop") && page.contains("[0.250, 0.750]"));
         assert!(page.contains("<svg ") && page.contains("+0.500") && page.contains("&lt;b&gt;"));
+        assert!(page.contains("<td>grpo</td>") && page.contains("<td>elsewhere</td>"));
         assert!(
             !page.contains("<i>reward</i>")
                 && !page.contains("<script>alert")

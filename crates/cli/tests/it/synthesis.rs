@@ -42,7 +42,8 @@ fn texts_become_arenas_stage_by_stage_or_at_once_with_the_same_bytes() {
     let server = ModelServer::start(|request, _| Reply::Says(good(request))).unwrap();
     settings(&world, &server.url(), "").unwrap();
     let planned = world.run(&[&RUN[..], &["--dry-run"]].concat()).unwrap().expect_code(0).unwrap();
-    assert!(planned.stdout.contains("decompose: 3 records, 3 to do, about 3 answers"), "{}", planned.stdout);
+    let plan = "3 records, 3 to decompose; from there to arenas at most 27 answers";
+    assert!(planned.stdout.contains(plan), "{}", planned.stdout);
     assert_eq!(server.requests().len(), 0);
     let said = world.run(&RUN).unwrap().expect_code(0).unwrap();
     for stage in ["decompose", "check", "build", "merge"] {
@@ -156,50 +157,141 @@ fn whatever_the_endpoint_does_every_record_ends_and_the_counts_add_up() {
 }
 
 #[test]
-fn killed_again_and_again_it_ends_as_if_never_and_pays_for_nothing_twice() {
-    let world = World::new().unwrap();
-    texts(&world, 40).unwrap();
-    let server = ModelServer::start(|request, _| Reply::Says(good(request))).unwrap();
-    settings(&world, &server.url(), "concurrency = 4\n").unwrap();
-    let unbroken = [&["envs", "decompose", "texts.jsonl", "--out", "whole"][..]].concat();
-    let whole_settings = [("ASTRA_JOURNAL", "other.sqlite")];
-    world.run_with(&unbroken, &whole_settings, "").unwrap().expect_code(0).unwrap();
-    let check = ["envs", "check", "whole", "--out", "whole-checked"];
-    world.run_with(&check, &whole_settings, "").unwrap().expect_code(0).unwrap();
-    let paid = server.requests().len();
-    let line = |verb: &'static str, from: &'static str, out: &'static str| {
-        ["envs", verb, from, "--out", out, "--resume"]
-    };
-    let mut kills = 0_u64;
-    for (verb, from, out) in [("decompose", "texts.jsonl", "out"), ("check", "out", "out-checked")] {
-        for round in 0..5_u64 {
-            // Moments that differ from round to round.
-            let until = server.requests().len() + 1 + usize::try_from((round * 7 + kills * 3) % 9).unwrap();
-            let mut child = world
-                .command(&line(verb, from, out), &[])
-                .stdin(std::process::Stdio::null())
-                .spawn()
-                .unwrap();
-            while server.requests().len() < until && child.try_wait().unwrap().is_none() {
-                std::thread::yield_now();
+fn several_judgements_are_counted_and_half_is_not_enough() {
+    // One record: a decomposition, three judgements of necessity, three of the work.
+    for (against, quality, agreement) in [(&[5][..], 1.0, 20.0 / 21.0), (&[4, 6][..], 0.9375, 20.0 / 21.0)] {
+        let world = World::new().unwrap();
+        texts(&world, 1).unwrap();
+        let server = ModelServer::start(move |request, before| {
+            let mut answer = right(stage_of(request));
+            if against.contains(&before) {
+                answer["steps"][0]["atomicity"] = json!(false);
             }
-            child.kill().unwrap();
-            child.wait().unwrap();
-            kills += 1;
-        }
-        world.run(&line(verb, from, out)).unwrap().expect_code(0).unwrap();
+            Reply::Says(answer.to_string())
+        })
+        .unwrap();
+        settings(&world, &server.url(), "").unwrap();
+        world.run(&["envs", "decompose", "texts.jsonl", "--out", "d"]).unwrap().expect_code(0).unwrap();
+        let check = ["envs", "check", "d", "--judges", "3", "--out", "c"];
+        let planned = world.run(&[&check[..], &["--dry-run"]].concat()).unwrap().expect_code(0).unwrap();
+        assert!(planned.stdout.contains("check: 1 records, 1 to do, about 6 answers"), "{}", planned.stdout);
+        world.run(&check).unwrap().expect_code(0).unwrap();
+        assert_eq!(server.requests().len(), 7);
+        let checked: Json = serde_json::from_str(&world.read("c/part-00000.jsonl").unwrap()).unwrap();
+        let judgement = &checked["judgement"];
+        assert_eq!((&judgement["quality"], &judgement["samples"]), (&json!(quality), &json!(3)));
+        let agreed = judgement["agreement"].as_f64().unwrap();
+        assert!((agreed - agreement).abs() < 0.04, "{agreed}");
+        assert!(agreed < 1.0, "{agreed}");
+        let built = ["envs", "build", "c", "--out", "b"];
+        let built = world.run(&built).unwrap().expect_code(0).unwrap();
+        let said = if quality < 1.0 { "1 rejected: quality" } else { "build: 1 of 1 records" };
+        assert!(built.stdout.contains(said), "{}", built.stdout);
     }
-    for (whole, broken) in [("whole", "out"), ("whole-checked", "out-checked")] {
-        let file = "part-00000.jsonl";
+}
+
+#[test]
+fn a_cap_ends_the_run_and_a_higher_one_continues_it_without_paying_again() {
+    let world = World::new().unwrap();
+    texts(&world, 6).unwrap();
+    let server = ModelServer::start(|request, _| Reply::Says(good(request))).unwrap();
+    let capped = |cap: u64| {
+        settings(
+            &world,
+            &server.url(),
+            &format!("concurrency = 1\nmax_tokens = {cap}\nsampling = {{ max_tokens = 1000 }}\n"),
+        )
+    };
+    let decompose = ["envs", "decompose", "texts.jsonl", "--out", "d"];
+    capped(500).unwrap();
+    let refused = world.run(&decompose).unwrap().expect_code(1).unwrap();
+    assert!(refused.stderr.contains("hint: raise `max_tokens`"), "{}", refused.stderr);
+    assert_eq!(server.requests().len(), 0, "a request that could pass the cap never goes out");
+    capped(4000).unwrap();
+    let resume = [&decompose[..], &["--resume"]].concat();
+    world.run(&resume).unwrap().expect_code(1).unwrap();
+    let paid = server.requests().len();
+    assert!((1..6).contains(&paid), "{paid}");
+    capped(1_000_000).unwrap();
+    world.run(&resume).unwrap().expect_code(0).unwrap();
+    assert_eq!(server.requests().len(), 6);
+    let summary: Json = serde_json::from_str(&world.read("d/summary.json").unwrap()).unwrap();
+    assert_eq!(summary["funnel"]["accepted"], json!(6));
+}
+
+#[test]
+fn folders_that_another_stage_wrote_are_refused_and_shards_are_read_together() {
+    let world = World::new().unwrap();
+    texts(&world, 4).unwrap();
+    let server = ModelServer::start(|request, _| Reply::Says(good(request))).unwrap();
+    settings(&world, &server.url(), "").unwrap();
+    for shard in ["0/2", "1/2"] {
+        let line = ["envs", "decompose", "texts.jsonl", "--out", "d", "--shard", shard];
+        world.run(&line).unwrap().expect_code(0).unwrap();
+    }
+    let spent = |name: &str| -> Json { serde_json::from_str(&world.read(name).unwrap()).unwrap() };
+    let of = |shard: &str| {
+        spent(&format!("d/summary-{shard}-of-00002.json"))["funnel"]["accepted"].as_u64().unwrap()
+    };
+    assert_eq!(of("00000") + of("00001"), 4);
+    let said = world.run(&["envs", "check", "d", "--out", "c"]).unwrap().expect_code(0).unwrap();
+    assert!(said.stdout.contains("check: 4 of 4 records"), "{}", said.stdout);
+    std::fs::create_dir(world.path("batch")).unwrap();
+    for (verb, folder, why) in [
+        ("check", "c", "this was made by `envs check`"),
+        ("build", "d", "this was made by `envs decompose`"),
+        ("merge", "nowhere", "there is no such folder"),
+        ("merge", "batch", "there is no manifest.json here"),
+    ] {
+        let refused = world.run(&["envs", verb, folder, "--out", "x"]).unwrap().expect_code(1).unwrap();
+        assert!(refused.stderr.contains(why) && refused.stderr.contains("hint: "), "{}", refused.stderr);
+    }
+    // What the journal lacks is said, with an example and a way on.
+    texts(&world, 5).unwrap();
+    let offline = ["envs", "decompose", "texts.jsonl", "--out", "e", "--offline"];
+    let lacking = world.run(&offline).unwrap().expect_code(1).unwrap();
+    assert!(
+        lacking.stdout.contains("4 of 5 records") && lacking.stdout.contains("1 failed: provider: "),
+        "{}",
+        lacking.stdout
+    );
+    assert!(lacking.stderr.contains("without `--offline`"), "{}", lacking.stderr);
+}
+
+#[test]
+fn killed_again_and_again_it_ends_as_if_never_and_pays_for_nothing_twice() {
+    const KILLS: usize = 10;
+    const CONCURRENCY: usize = 4;
+    let world = World::new().unwrap();
+    texts(&world, 200).unwrap();
+    let server = ModelServer::start(|request, _| Reply::Says(good(request))).unwrap();
+    settings(&world, &server.url(), &format!("concurrency = {CONCURRENCY}\n")).unwrap();
+    let whole = ["envs", "run", "texts.jsonl", "--out", "whole"];
+    world.run_with(&whole, &[("ASTRA_JOURNAL", "other.sqlite")], "").unwrap().expect_code(0).unwrap();
+    let paid = server.requests().len();
+    assert!(paid > 4 * 200, "{paid}");
+    let again = [&RUN[..], &["--resume"]].concat();
+    for kill in 0..KILLS {
+        // Moments spread over all stages, none of them at the same place between two answers.
+        let until = paid + paid * (2 * kill + 1) / (2 * KILLS) + kill;
+        let mut child = world.command(&again, &[]).stdin(std::process::Stdio::null()).spawn().unwrap();
+        while server.requests().len() < until {
+            assert!(child.try_wait().unwrap().is_none(), "it ended before it was killed");
+            std::thread::yield_now();
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    world.run(&again).unwrap().expect_code(0).unwrap();
+    for folder in ["1-decomposed", "2-checked", "3-built", "arenas"] {
+        let file = format!("{folder}/part-00000.jsonl");
         assert_eq!(
-            world.read(&format!("{whole}/{file}")).unwrap(),
-            world.read(&format!("{broken}/{file}")).unwrap()
+            world.read(&format!("whole/{file}")).unwrap(),
+            world.read(&format!("out/{file}")).unwrap(),
+            "{folder}"
         );
     }
-    // Only what was under way when a kill came can have been asked again.
-    let again = server.requests().len() - 2 * paid;
-    assert!(
-        again <= usize::try_from(kills).unwrap() * 4,
-        "{again} requests were sent twice in {kills} kills"
-    );
+    // What was answered is in the journal and never asked again; only requests under way at a kill may be.
+    let twice = server.requests().len() - 2 * paid;
+    assert!(twice <= KILLS * CONCURRENCY, "{twice} requests were sent twice in {KILLS} kills");
 }

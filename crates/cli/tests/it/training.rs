@@ -271,6 +271,37 @@ fn a_model_learns_from_its_own_episodes_and_a_run_that_was_stopped_ends_as_one_t
 }
 
 #[test]
+fn arenas_from_tables_and_from_language_models_train_and_evaluate_together() {
+    let world = World::new().unwrap();
+    prepare_unanswerable(&world).unwrap();
+    let tables = ["envs", "from-tables", "chemistry", "--count", "4", "--seed", "5", "--out", "tables"];
+    world.run(&tables).unwrap().expect_code(0).unwrap();
+    let corpus =
+        std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../corpus/arenas-v1/part-00000.jsonl");
+    let written = std::fs::read_to_string(corpus).unwrap();
+    let two: Vec<&str> = written.lines().take(2).collect();
+    world.write("written.jsonl", two.join("\n") + "\n").unwrap();
+    let mixed = ["arenas", "tables", "written.jsonl"];
+    let solve = ["--policy", "oracle", "--distractors", "1,1,1", "--sft", "traces.jsonl"];
+    let solve = [&["arenas", "solve"], &mixed[..], &solve[..]].concat();
+    world.run(&solve).unwrap().expect_code(0).unwrap();
+    assert_eq!(world.read("traces.jsonl").unwrap().lines().count(), 8);
+    let sft = ["--model", "model", "--steps", "2", "--max-tokens", "4096", "--out", "sft", "--json"];
+    let sft = [&["train", "sft", "traces.jsonl"][..], &sft[..]].concat();
+    let summary = world.run(&sft).unwrap().expect_code(0).unwrap().last_json().unwrap();
+    assert_eq!(summary["samples"], Json::from(8), "{summary:?}");
+    let mut grpo = [&GRPO[..], &["grpo", "--distractors", "1,1,1"]].concat();
+    grpo[6] = "2";
+    grpo.splice(2..3, mixed);
+    let summary = world.run(&grpo).unwrap().expect_code(0).unwrap().last_json().unwrap();
+    assert_eq!((&summary["steps"], &summary["masked"]), (&Json::from(2), &Json::from(0)), "{summary:?}");
+    let eval = ["--policy", "grpo/model", "--distractors", "1,1,1", "--max-turn-tokens", "3", "--json"];
+    let eval = [&["eval", "arenas"], &mixed[..], &eval[..]].concat();
+    let measured = world.run(&eval).unwrap().expect_code(0).unwrap().last_json().unwrap();
+    assert_eq!(measured["policy"]["episodes"], Json::from(8));
+}
+
+#[test]
 fn what_never_or_always_succeeds_is_nothing_to_learn_from() {
     let world = World::new().unwrap();
     prepare(&world).unwrap();

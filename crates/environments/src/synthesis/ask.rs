@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// Who is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Role {
+pub(super) enum Role {
     /// Writes questions and steps.
     Teacher,
     /// Writes tools.
@@ -56,6 +56,8 @@ pub struct Asker<'a> {
     pub prompts: &'a Prompts,
     /// Times that a model is asked for one thing at most.
     pub tries: usize,
+    /// Seed for endpoints that take one; another seed is another question.
+    pub seed: Option<u64>,
     /// Is called when no other record can succeed either.
     pub give_up: &'a (dyn Fn(&ModelError) + Sync),
     schemas: Mutex<BTreeMap<&'static str, Arc<AnswerSchema>>>,
@@ -81,7 +83,7 @@ impl<'a> Asker<'a> {
         tries: usize,
         give_up: &'a (dyn Fn(&ModelError) + Sync),
     ) -> Self {
-        Self { teacher, coder, judge, prompts, tries, give_up, schemas: Mutex::default() }
+        Self { teacher, coder, judge, prompts, tries, seed: None, give_up, schemas: Mutex::default() }
     }
 
     fn model(&self, role: Role) -> &Model {
@@ -101,7 +103,7 @@ impl<'a> Asker<'a> {
         // Judges are asked coldly, unless several answers of one are wanted; what invents may vary.
         let temperature = (question.role == Role::Judge && question.sample == 0).then_some(0.0);
         let request = Request {
-            sampling: Sampling { temperature, ..Sampling::default() },
+            sampling: Sampling { temperature, seed: self.seed, ..Sampling::default() },
             sample: question.sample,
             ..Request::of(prompt)
         };

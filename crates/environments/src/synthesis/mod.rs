@@ -20,7 +20,7 @@ mod prompts;
 mod source;
 mod value;
 
-pub use ask::{Asker, Ended, Role};
+pub use ask::{Asker, Ended};
 pub use build::{Builder, Built};
 pub use check::{Checked, Dimension, Eligible, Judgement, Threshold, check};
 pub use decompose::{Decomposed, Wish, decompose};

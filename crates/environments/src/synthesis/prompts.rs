@@ -30,8 +30,17 @@ pub struct Prompts {
 }
 
 impl Prompts {
-    /// The shipped templates, each replaced by `FOLDER/NAME.md` where there is one.
+    /// The shipped templates, each replaced by `FOLDER/NAME.md` where there is one. A folder that replaces none is an error.
     pub fn load(folder: Option<&Path>) -> Result<Self, Error> {
+        let replaces =
+            |folder: &Path| SHIPPED.iter().any(|(name, _)| folder.join(format!("{name}.md")).is_file());
+        if let Some(folder) = folder.filter(|folder| !replaces(folder)) {
+            let names = SHIPPED.map(|(name, _)| format!("{name}.md")).join(", ");
+            return Err(Error::prompt(
+                folder.display().to_string(),
+                format!("there is no template here ({names})"),
+            ));
+        }
         let mut environment = Environment::new();
         // A misspelt name in a template is an error, not an empty place.
         environment.set_undefined_behavior(UndefinedBehavior::SemiStrict);

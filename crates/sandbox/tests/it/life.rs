@@ -326,6 +326,7 @@ fn host_that_starts_engines() {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "the moments of the signals are what the test is about")]
 fn a_host_that_is_stopped_and_continued_starts_its_engines() {
     // A machine that is frozen and thawed interrupts waiting system calls in the same way.
     let mut host = Command::new(std::env::current_exe().unwrap())

@@ -31,7 +31,7 @@ pub(crate) fn run(arguments: &ExportArguments, context: &Context) -> anyhow::Res
     let printer = context.printer;
     let mut rows = Vec::new();
     let mut refused = 0;
-    for record in source::all(&arguments.path, None, true)? {
+    for record in source::all(&[&arguments.path], None, true)? {
         let name = name_of(&record.spec);
         match export_row(&record.spec, &record.data) {
             Ok(exported) => {

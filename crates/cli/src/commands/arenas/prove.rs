@@ -51,7 +51,7 @@ struct Tried {
 
 /// Proves.
 pub(crate) fn run(arguments: &ProveArguments, context: &Context) -> anyhow::Result<ExitStatus> {
-    let records = source::all(&arguments.path, None, true)?;
+    let records = source::all(&[&arguments.path], None, true)?;
     if !records.iter().any(|record| record.spec.is_unproven()) {
         return Err(InputError::new(format!("`{}` holds no unproven arena", arguments.path.display()))
             .hint("arenas with gold calls need no proof: `astra arenas check`")

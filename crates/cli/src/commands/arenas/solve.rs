@@ -135,7 +135,7 @@ fn write(
     context: &Context,
 ) -> anyhow::Result<()> {
     let mut settings = context.settings.to_json();
-    settings["arenas"] = json!(arguments.board.path);
+    settings["arenas"] = json!(arguments.board.paths);
     settings["policy"] = player.identity();
     settings["samples"] = json!(arguments.board.samples);
     settings["distractors"] = json!(arguments.board.distractors);

@@ -110,7 +110,7 @@ pub(crate) fn run(arguments: &QuickstartArguments, context: &Context) -> anyhow:
         },
     };
     let played_in = learned.as_ref().map_or(&arenas_folder, |learned| &learned.held_out);
-    let records = source::all(played_in, None, false)?;
+    let records = source::all(&[played_in], None, false)?;
     let arenas = load(&records, &engine, context)?;
     let mixed = learned.is_some();
     let Some((mut policies, episode)) = play_all(&arenas, &engine, mixed, &interrupt, context)? else {
@@ -217,8 +217,10 @@ fn print(summary: &RunSummary, folder: &RunFolder, context: &Context) -> anyhow:
     let printer = context.printer;
     if printer.json {
         let comparisons = summary.training.as_ref().map(|training| &training.comparisons);
+        let elsewhere = summary.training.as_ref().map(|training| &training.out_of_distribution);
         printer.json(&json!({
             "out": folder.path(), "policies": summary.policies, "funnel": summary.funnel, "comparisons": comparisons,
+            "out_of_distribution": elsewhere,
         }))?;
     } else {
         let rows = summary.policies.iter().map(|(name, numbers)| (name.as_str(), numbers));
@@ -226,6 +228,11 @@ fn print(summary: &RunSummary, folder: &RunFolder, context: &Context) -> anyhow:
         printer.say("mean [95 % bootstrap interval]; default and dump on answerable arenas");
         for compared in summary.training.iter().flat_map(|training| &training.comparisons) {
             printer.data(compared.to_string())?;
+        }
+        if let Some(training) = &summary.training {
+            let rows = training.out_of_distribution.iter().map(|(name, numbers)| (name.as_str(), numbers));
+            printer.data(policy_table(rows).to_string())?;
+            printer.say("the same in arenas of another kind, which language models wrote");
         }
         for file in ["report.html", "summary.json", "arenas"] {
             printer.data(folder.join(file).display().to_string())?;

@@ -4,6 +4,7 @@
 //! Every step is a command with a run folder of its own, so that a stopped quickstart continues within the step.
 
 use crate::failure::ExitStatus;
+use crate::playing::PolicyNumbers;
 use crate::report::{Compared, Conversation, Curve, Figure, Panel, Training, smoothed};
 use crate::script::Line;
 use crate::{Context, embedded, evaluating, recipe, source};
@@ -114,17 +115,39 @@ pub(super) fn learn(folder: &Path, lesson: Lesson, context: &Context) -> anyhow:
         steps.run(&recipe::measure(&held_out, &model, &measured))?;
         episodes.insert(name, evaluating::open(&measured)?.1.records);
     }
+    let out_of_distribution = out_of_distribution(folder, &mut steps)?;
     let more = Sft::history(&out("sft-more"))?;
     let (before, after) = telling(&held_out, &out("evaluation"), &episodes)?.unzip();
     let training = Training {
-        arenas: source::all(&train, None, false)?.len(),
+        arenas: source::all(&[&train], None, false)?.len(),
         lines: steps.lines,
         comparisons: comparisons(&episodes)?,
+        out_of_distribution,
         figures: histories.figures(&more),
         before,
         after,
     };
     Ok(Learned { held_out, episodes, training })
+}
+
+/// How the models fare in arenas that language models wrote from knowledge, questions and domains.
+fn out_of_distribution(
+    folder: &Path,
+    steps: &mut Steps<'_>,
+) -> anyhow::Result<IndexMap<String, PolicyNumbers>> {
+    let arenas = folder.join("out-of-distribution");
+    embedded::unpack_corpus(&arenas)?;
+    let mut policies = IndexMap::new();
+    for (name, policy) in [
+        ("oracle", PathBuf::from("oracle")),
+        ("sft", folder.join("sft").join("model")),
+        ("grpo", folder.join("grpo").join("model")),
+    ] {
+        let measured = folder.join("evaluation").join(format!("{name}-out-of-distribution"));
+        steps.run(&recipe::measure(&arenas, &policy, &measured))?;
+        policies.insert(name.to_owned(), PolicyNumbers::of(&evaluating::open(&measured)?.1.records));
+    }
+    Ok(policies)
 }
 
 /// The model to begin with, and what it has seen.
@@ -187,7 +210,7 @@ fn telling(
         left.total_cmp(right).then(one.hops.cmp(&other.hops)).then(other.arena.cmp(&one.arena))
     });
     let Some((_, best)) = best else { return Ok(None) };
-    let records = source::all(held_out, None, false)?;
+    let records = source::all(&[held_out], None, false)?;
     let Some(record) = records.iter().find(|record| record.spec.id().0 == best.arena) else {
         return Ok(None);
     };

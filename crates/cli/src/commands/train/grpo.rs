@@ -30,8 +30,9 @@ use std::sync::Arc;
     after_help = "Example: astra train grpo arenas --model runs/sft/model --steps 50 --distractors 2,2,2 --out runs/grpo"
 )]
 pub(crate) struct GrpoArguments {
-    /// Arenas to learn in: a data set, a .jsonl file, or a folder of them
-    arenas: PathBuf,
+    /// Arenas to learn in: data sets, .jsonl files, or folders of them
+    #[arg(required = true)]
+    arenas: Vec<PathBuf>,
     /// Model to start from: a Hugging Face folder
     #[arg(long, value_name = "DIR")]
     model: PathBuf,
