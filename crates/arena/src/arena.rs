@@ -35,6 +35,9 @@ pub enum ArenaError {
     /// The sandbox could not load or run the tools.
     #[error(transparent)]
     Sandbox(#[from] SandboxError),
+    /// The embedder gave no vectors.
+    #[error(transparent)]
+    Embed(#[from] crate::embed::EmbedError),
 }
 
 /// The engine that arenas run on.

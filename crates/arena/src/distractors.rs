@@ -193,25 +193,27 @@ impl MixingReport {
 impl DistractorPool {
     /// Pools every tool of the arenas. Of several tools of one name, the one of the smallest arena id stays, so the
     /// pool does not depend on the order given.
-    pub fn new(arenas: &[Arc<Arena>], embedder: Arc<dyn Embedder>) -> Self {
+    pub fn new(arenas: &[Arc<Arena>], embedder: Arc<dyn Embedder>) -> Result<Self, ArenaError> {
         let mut ordered: Vec<&Arc<Arena>> = arenas.iter().collect();
         ordered.sort_by(|a, b| a.id().cmp(b.id()));
         let mut names: BTreeSet<&str> = BTreeSet::new();
-        let mut tools = Vec::new();
+        let mut pooled = Vec::new();
         for home in ordered {
-            for tool in &home.spec().tools {
-                if names.insert(&tool.doc.name) {
-                    tools.push(PoolTool {
-                        home: Arc::clone(home),
-                        name: tool.doc.name.clone(),
-                        code: code_hash(&tool.code),
-                        vector: Compared::new(&embedder.embed(&description(home, &tool.doc.name))),
-                    });
-                }
-            }
+            pooled.extend(
+                home.spec().tools.iter().filter(|tool| names.insert(&tool.doc.name)).map(|tool| (home, tool)),
+            );
         }
-        tools.sort_by(|a, b| a.name.cmp(&b.name));
-        Self { embedder, tools }
+        pooled.sort_by(|(_, a), (_, b)| a.doc.name.cmp(&b.doc.name));
+        let texts: Vec<String> =
+            pooled.iter().map(|(home, tool)| description(home, &tool.doc.name)).collect();
+        let vectors = embedder.embed(&texts)?;
+        let tools = pooled.into_iter().zip(vectors).map(|((home, tool), vector)| PoolTool {
+            home: Arc::clone(home),
+            name: tool.doc.name.clone(),
+            code: code_hash(&tool.code),
+            vector: Compared::new(&vector),
+        });
+        Ok(Self { tools: tools.collect(), embedder })
     }
 
     /// Number of tools.
@@ -236,7 +238,7 @@ impl DistractorPool {
         let codes: Vec<ContentId> = arena.spec().tools.iter().map(|tool| code_hash(&tool.code)).collect();
         let eligible: Vec<&PoolTool> =
             self.tools.iter().filter(|tool| excluded.admits(arena, &codes, tool)).collect();
-        let ranked = self.rank(arena, &eligible);
+        let ranked = self.rank(arena, &eligible)?;
         let gold =
             if arena.spec().gold.is_empty() { None } else { Some(gold_for_seed(runtime, arena, seed)?) };
         let mut rng = seeded_rng(seed, &format!("distractors {}", arena.id()));
@@ -281,13 +283,10 @@ impl DistractorPool {
     }
 
     /// Each eligible tool with its nearness to the arena's nearest tool.
-    fn rank(&self, arena: &Arena, eligible: &[&PoolTool]) -> Vec<Pick> {
-        let own: Vec<(&str, Vec<f32>)> = arena
-            .spec()
-            .tools
-            .iter()
-            .map(|tool| (tool.doc.name.as_str(), self.embedder.embed(&description(arena, &tool.doc.name))))
-            .collect();
+    fn rank(&self, arena: &Arena, eligible: &[&PoolTool]) -> Result<Vec<Pick>, ArenaError> {
+        let names: Vec<&str> = arena.spec().tools.iter().map(|tool| tool.doc.name.as_str()).collect();
+        let texts: Vec<String> = names.iter().map(|name| description(arena, name)).collect();
+        let vectors = self.embedder.embed(&texts)?;
         let mut ranked: Vec<Pick> = eligible
             .iter()
             .map(|tool| Pick {
@@ -299,7 +298,7 @@ impl DistractorPool {
                 cosine: 0.0,
             })
             .collect();
-        for (name, vector) in &own {
+        for (name, vector) in names.iter().zip(&vectors) {
             let square = vector.iter().map(|x| f64::from(*x) * f64::from(*x)).sum();
             let raw: Vec<f64> = eligible.iter().map(|tool| tool.vector.cosine(vector, square)).collect();
             let (least, most) = raw
@@ -314,7 +313,7 @@ impl DistractorPool {
                 }
             }
         }
-        ranked
+        Ok(ranked)
     }
 }
 

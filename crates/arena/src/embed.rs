@@ -8,10 +8,15 @@
 use astra_protocol::value::text::{is_cjk, normalise};
 use std::collections::BTreeMap;
 
+/// Why there are no vectors.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct EmbedError(pub String);
+
 /// Turns text into a vector whose cosine with another says how near the two are.
 pub trait Embedder: Send + Sync {
-    /// The vector of a text; every text of one embedder gets the same number of dimensions.
-    fn embed(&self, text: &str) -> Vec<f32>;
+    /// The vectors of texts, in their order; every text of one embedder gets the same number of dimensions.
+    fn embed(&self, texts: &[String]) -> Result<Vec<Vec<f32>>, EmbedError>;
 
     /// Name and version, recorded wherever the vectors decide something.
     fn name(&self) -> &str;
@@ -31,7 +36,18 @@ const DIMENSIONS: usize = 2048;
 const TRIGRAM_WEIGHT: f64 = 0.35;
 
 impl Embedder for LexicalEmbedder {
-    fn embed(&self, text: &str) -> Vec<f32> {
+    fn embed(&self, texts: &[String]) -> Result<Vec<Vec<f32>>, EmbedError> {
+        Ok(texts.iter().map(|text| Self::vector(text)).collect())
+    }
+
+    fn name(&self) -> &'static str {
+        "lexical-v1"
+    }
+}
+
+impl LexicalEmbedder {
+    /// The vector of a text.
+    pub fn vector(text: &str) -> Vec<f32> {
         let mut counts: BTreeMap<String, (f64, u32)> = BTreeMap::new();
         for (feature, weight) in features(text) {
             counts.entry(feature).or_insert((weight, 0)).1 += 1;
@@ -51,10 +67,6 @@ impl Embedder for LexicalEmbedder {
             reason = "components of a unit vector lose only precision"
         )]
         vector.iter().map(|x| (x * scale) as f32).collect()
-    }
-
-    fn name(&self) -> &'static str {
-        "lexical-v1"
     }
 }
 
@@ -125,7 +137,7 @@ mod tests {
     use super::*;
 
     fn near(a: &str, b: &str) -> f64 {
-        let (a, b) = (LexicalEmbedder.embed(a), LexicalEmbedder.embed(b));
+        let (a, b) = (LexicalEmbedder::vector(a), LexicalEmbedder::vector(b));
         Compared::new(&b).cosine(&a, Compared::new(&a).square)
     }
 
@@ -147,9 +159,9 @@ mod tests {
 
     #[test]
     fn vectors_are_unit_and_repeat() {
-        let vector = LexicalEmbedder.embed("search flights 航班");
-        assert_eq!(vector, LexicalEmbedder.embed("search flights 航班"));
-        assert_eq!(vector.len(), LexicalEmbedder.embed("x").len());
+        let vector = LexicalEmbedder::vector("search flights 航班");
+        assert_eq!(vector, LexicalEmbedder::vector("search flights 航班"));
+        assert_eq!(vector.len(), LexicalEmbedder::vector("x").len());
         let length: f32 = vector.iter().map(|x| x * x).sum();
         assert!((length - 1.0).abs() < 1e-4);
         assert!((near("a b", "a b") - 1.0).abs() < 1e-6);
@@ -157,7 +169,7 @@ mod tests {
 
     #[test]
     fn nothing_is_near_to_nothing() {
-        assert!(LexicalEmbedder.embed(" — ").iter().all(|x| *x == 0.0));
+        assert!(LexicalEmbedder::vector(" — ").iter().all(|x| *x == 0.0));
         assert_eq!(near("", "weather").to_bits(), 0.0_f64.to_bits());
     }
 }

@@ -4,10 +4,9 @@ use crate::Context;
 use crate::engine::{self, Engine};
 use crate::failure::InputError;
 use crate::playing::options;
-use crate::{parallel, source};
+use crate::{embedding, parallel, source};
 use astra_arena::Arena;
 use astra_arena::distractors::{BandCounts, DistractorPool};
-use astra_arena::embed::LexicalEmbedder;
 use astra_eval::SolveOptions;
 use clap::Args;
 use std::path::PathBuf;
@@ -55,7 +54,7 @@ impl BoardArguments {
         let records = source::all(&self.paths, self.limit, self.allow_unproven)?;
         let engine = engine::start(context)?;
         let arenas = load(&records, &engine, context)?;
-        let pool = bands.map(|_| DistractorPool::new(&arenas, Arc::new(LexicalEmbedder)));
+        let pool = bands.map(|_| embedding::pool(&arenas, context)).transpose()?;
         let options = options(&context.settings, self.samples, bands);
         Ok(Board { engine, arenas, options, pool })
     }

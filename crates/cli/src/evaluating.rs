@@ -61,6 +61,9 @@ pub(crate) fn settings(player: &dyn Player, distractors: Option<&str>, context: 
         .map(|(name, value)| (name.clone(), value.clone()))
         .collect();
     settings.insert("distractors".to_owned(), json!(distractors));
+    if let Some(model) = distractors.and(crate::embedding::model(context)) {
+        settings.insert("embedder".to_owned(), json!(model));
+    }
     settings.insert("policy".to_owned(), player.identity());
     Json::Object(settings)
 }

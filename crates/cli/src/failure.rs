@@ -188,13 +188,16 @@ impl Hint for ArenaError {
             Self::MissingData { .. } => {
                 vec!["copy the `data` folder together with the file that names it".to_owned()]
             }
+            Self::Embed(_) => vec!["`astra doctor --models` tries every model".to_owned()],
         }
     }
 
     fn status(&self) -> ExitStatus {
         match self {
             Self::Sandbox(error) => error.status(),
-            Self::Spec(_) | Self::Schema { .. } | Self::MissingData { .. } => ExitStatus::InputFailed,
+            Self::Spec(_) | Self::Schema { .. } | Self::MissingData { .. } | Self::Embed(_) => {
+                ExitStatus::InputFailed
+            }
         }
     }
 }

@@ -8,6 +8,7 @@ mod board;
 mod checkpoint;
 mod commands;
 mod embedded;
+mod embedding;
 mod engine;
 mod env;
 mod evaluating;

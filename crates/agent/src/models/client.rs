@@ -100,11 +100,11 @@ pub struct Asking {
 /// A model that can be asked.
 #[derive(Debug)]
 pub struct Model {
-    name: String,
-    settings: ModelSettings,
-    asking: Asking,
-    way: Way,
-    budget: Budget,
+    pub(super) name: String,
+    pub(super) settings: ModelSettings,
+    pub(super) asking: Asking,
+    pub(super) way: Way,
+    pub(super) budget: Budget,
     /// Keys that are being asked for.
     under_way: Mutex<HashSet<ContentId>>,
     arrived: Condvar,
@@ -112,7 +112,7 @@ pub struct Model {
 
 /// Who answers what the journal does not know.
 #[derive(Debug)]
-enum Way {
+pub(super) enum Way {
     Http(Box<Endpoint>),
     Batch(BatchFolder),
     Nobody,
@@ -195,7 +195,7 @@ impl Model {
             .budget
             .set_aside(text.len(), lengths.max())
             .map_err(|what| ModelError::Budget { model: self.name.clone(), what })?;
-        let completed = endpoint.complete(&key, &text);
+        let completed = endpoint.complete("chat/completions", &key, &text, &Answer::read);
         self.budget.give_back(aside);
         let Completion { text: response, answer, seconds } = completed?;
         let entry = Entry {

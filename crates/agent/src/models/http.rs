@@ -4,7 +4,6 @@
 //! connection, a broken or late response, 408, 409, 425, 429 and 5xx, a response that is no completion. Not tried again:
 //! everything that the same request would meet again.
 
-use super::answer::Answer;
 use super::client::ModelError;
 use super::limiter::Limiter;
 use super::settings::ModelSettings;
@@ -25,13 +24,16 @@ const BREATH: Duration = Duration::from_millis(if cfg!(test) { 2 } else { 500 })
 /// Longest pause; an endpoint that asks for more is not waited for.
 const LONGEST_PAUSE: Duration = Duration::from_mins(5);
 
-/// A response with the time that it took.
+/// A response as it came and as it was read, with the time that it took.
 #[derive(Debug)]
-pub(super) struct Completion {
+pub(super) struct Completion<T> {
     pub(super) text: String,
-    pub(super) answer: Answer,
+    pub(super) answer: T,
     pub(super) seconds: f64,
 }
+
+/// Reads a response; the error says why it is none.
+pub(super) type Reader<'a, T> = dyn Fn(&str) -> Result<T, String> + 'a;
 
 /// The endpoint of a model.
 #[derive(Debug)]
@@ -72,7 +74,7 @@ impl Endpoint {
             .build();
         Self {
             agent: config.new_agent(),
-            url: format!("{}/chat/completions", settings.base_url.trim_end_matches('/')),
+            url: settings.base_url.trim_end_matches('/').to_owned(),
             authorization: key.map(|key| format!("Bearer {key}")),
             attempts: settings.attempts,
             limiter: Limiter::new(settings.concurrency),
@@ -81,7 +83,14 @@ impl Endpoint {
     }
 
     /// Asks until there is an answer or no point.
-    pub(super) fn complete(&self, key: &ContentId, body: &str) -> Result<Completion, ModelError> {
+    pub(super) fn complete<T>(
+        &self,
+        path: &str,
+        key: &ContentId,
+        body: &str,
+        read: &Reader<'_, T>,
+    ) -> Result<Completion<T>, ModelError> {
+        let url = format!("{}/{path}", self.url);
         let jitter = key.0.get(..16).and_then(|digits| u64::from_str_radix(digits, 16).ok()).unwrap_or(0);
         let mut pauses = ExponentialBuilder::default()
             .with_min_delay(BREATH)
@@ -93,7 +102,7 @@ impl Endpoint {
         loop {
             let permit = self.limiter.acquire(&self.stop).ok_or(ModelError::Stopped)?;
             let began = Instant::now();
-            let problem = match self.attempt(body) {
+            let problem = match self.attempt(&url, body, read) {
                 Ok((text, answer)) => {
                     let took = began.elapsed();
                     permit.answered(took);
@@ -108,7 +117,7 @@ impl Endpoint {
             let pause = pauses.next().filter(|_| problem.passing);
             let asked = problem.retry_after.unwrap_or_default();
             let Some(pause) = pause.filter(|_| asked <= LONGEST_PAUSE) else {
-                return Err(ModelError::Provider { url: self.url.clone(), what: problem.what });
+                return Err(ModelError::Provider { url, what: problem.what });
             };
             if !self.limiter.rest(pause.max(asked), &self.stop) {
                 return Err(ModelError::Stopped);
@@ -116,8 +125,8 @@ impl Endpoint {
         }
     }
 
-    fn attempt(&self, body: &str) -> Result<(String, Answer), Problem> {
-        let mut request = self.agent.post(&self.url).header("content-type", "application/json");
+    fn attempt<T>(&self, url: &str, body: &str, read: &Reader<'_, T>) -> Result<(String, T), Problem> {
+        let mut request = self.agent.post(url).header("content-type", "application/json");
         if let Some(authorization) = &self.authorization {
             request = request.header("authorization", authorization);
         }
@@ -126,12 +135,12 @@ impl Endpoint {
         if !status.is_success() {
             return Err(refusal(&mut response));
         }
-        let read = response.body_mut().with_config().limit(LONGEST_RESPONSE).read_to_vec();
-        let bytes = read.map_err(|error| Problem::passing(format!("its response broke off: {error}")))?;
+        let bytes = response.body_mut().with_config().limit(LONGEST_RESPONSE).read_to_vec();
+        let bytes = bytes.map_err(|error| Problem::passing(format!("its response broke off: {error}")))?;
         let text =
             String::from_utf8(bytes).map_err(|_| Problem::passing("its response is not UTF-8".to_owned()))?;
-        let answer = Answer::read(&text)
-            .map_err(|error| Problem::passing(format!("its response is no completion: {error}")))?;
+        let answer =
+            read(&text).map_err(|error| Problem::passing(format!("its response is not usable: {error}")))?;
         Ok((text, answer))
     }
 

@@ -12,6 +12,7 @@ mod answer;
 mod batch;
 mod budget;
 mod client;
+mod embeddings;
 mod http;
 mod journal;
 mod limiter;

@@ -45,7 +45,10 @@ pub(crate) fn of_documents(spec: &ArenaSpec) -> Vec<String> {
 pub(crate) fn load_failure(error: &ArenaError) -> String {
     match error {
         ArenaError::Sandbox(error) => format!("code does not load: {error}"),
-        ArenaError::Spec(_) | ArenaError::Schema { .. } | ArenaError::MissingData { .. } => error.to_string(),
+        ArenaError::Spec(_)
+        | ArenaError::Schema { .. }
+        | ArenaError::MissingData { .. }
+        | ArenaError::Embed(_) => error.to_string(),
     }
 }
 

@@ -127,9 +127,12 @@ fn load_failure(runtime: &Runtime, spec: &ArenaSpec) -> Result<Option<String>, A
             Ok(Some(format!("code does not load: {error}")))
         }
         Err(ArenaError::Sandbox(error)) => Err(error.into()),
-        Err(error @ (ArenaError::Spec(_) | ArenaError::Schema { .. } | ArenaError::MissingData { .. })) => {
-            Ok(Some(error.to_string()))
-        }
+        Err(
+            error @ (ArenaError::Spec(_)
+            | ArenaError::Schema { .. }
+            | ArenaError::MissingData { .. }
+            | ArenaError::Embed(_)),
+        ) => Ok(Some(error.to_string())),
     }
 }
 

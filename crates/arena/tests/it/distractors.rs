@@ -49,7 +49,7 @@ fn pool_arenas() -> TestResult<Vec<Arc<Arena>>> {
 }
 
 fn names(arenas: &[Arc<Arena>], seed: u64, counts: BandCounts) -> TestResult<Vec<String>> {
-    let pool = DistractorPool::new(arenas, Arc::new(LexicalEmbedder));
+    let pool = DistractorPool::new(arenas, Arc::new(LexicalEmbedder))?;
     let mixing = pool.sample(&runtime(), &arena_from(&towns())?, counts, seed)?;
     Ok(mixing.distractors.into_iter().map(|(_, name)| name).collect())
 }
@@ -57,7 +57,7 @@ fn names(arenas: &[Arc<Arena>], seed: u64, counts: BandCounts) -> TestResult<Vec
 #[test]
 fn near_tools_are_high_and_far_ones_low() {
     let arenas = pool_arenas().unwrap();
-    let pool = DistractorPool::new(&arenas, Arc::new(LexicalEmbedder));
+    let pool = DistractorPool::new(&arenas, Arc::new(LexicalEmbedder)).unwrap();
     let mixing = pool.sample(&runtime(), &arena_from(&towns()).unwrap(), MANY, 1).unwrap();
     let pick = |name: &str| mixing.report.picks.iter().find(|pick| pick.tool == name).unwrap();
     let village = pick("find_village");
@@ -75,7 +75,7 @@ fn near_tools_are_high_and_far_ones_low() {
 #[test]
 fn a_tool_that_answers_a_goal_is_tried_out_and_left_out() {
     let arenas = pool_arenas().unwrap();
-    let pool = DistractorPool::new(&arenas, Arc::new(LexicalEmbedder));
+    let pool = DistractorPool::new(&arenas, Arc::new(LexicalEmbedder)).unwrap();
     let mixing = pool.sample(&runtime(), &arena_from(&towns()).unwrap(), MANY, 1).unwrap();
     assert_eq!(mixing.report.excluded.answers_goal, 1);
     assert!(mixing.distractors.iter().all(|(_, name)| name != "oracle"));
@@ -98,7 +98,7 @@ fn relatives_are_left_out() {
     };
     let own = arena_from(&towns()).unwrap();
     let excluded = |other: Arc<Arena>| {
-        let pool = DistractorPool::new(&[other], Arc::new(LexicalEmbedder));
+        let pool = DistractorPool::new(&[other], Arc::new(LexicalEmbedder)).unwrap();
         let counts = BandCounts::default();
         pool.sample(&runtime(), &own, counts, 1).unwrap().report.excluded
     };
@@ -140,7 +140,7 @@ fn at_random_every_tool_comes_up_and_none_twice() {
 
 #[test]
 fn empty_bands_are_reported_and_give_nothing() {
-    let pool = DistractorPool::new(&[], Arc::new(LexicalEmbedder));
+    let pool = DistractorPool::new(&[], Arc::new(LexicalEmbedder)).unwrap();
     assert!(pool.is_empty());
     let mixing = pool.sample(&runtime(), &arena_from(&towns()).unwrap(), MANY, 1).unwrap();
     assert!(mixing.distractors.is_empty());
@@ -150,7 +150,7 @@ fn empty_bands_are_reported_and_give_nothing() {
 #[test]
 fn a_mixing_opens_an_episode_that_offers_it() {
     let arenas = pool_arenas().unwrap();
-    let pool = DistractorPool::new(&arenas, Arc::new(LexicalEmbedder));
+    let pool = DistractorPool::new(&arenas, Arc::new(LexicalEmbedder)).unwrap();
     let own = arena_from(&towns()).unwrap();
     let mixing = pool.sample(&runtime(), &own, BandCounts::banded(1, 1, 1), 3).unwrap();
     let count = mixing.distractors.len();

@@ -11,7 +11,7 @@
 //! judge = "big"
 //! ```
 //!
-//! One model alone plays every role.
+//! One model alone plays every role but that of the embedder, which is played by words unless a model is named for it.
 
 use super::{SettingsError, nearest};
 use astra_agent::models::ModelSettings;
@@ -32,7 +32,7 @@ pub(crate) enum Role {
     Coder,
     /// Judges what others wrote.
     Judge,
-    /// Turns text into vectors.
+    /// Turns tool documents into vectors, to tell how near they are.
     Embedder,
 }
 
@@ -90,7 +90,9 @@ impl Models {
     /// The model that plays a role, with its name.
     pub(crate) fn of(&self, role: Role) -> Option<(&str, &ModelSettings)> {
         let named = self.roles.get(&role).and_then(|name| self.models.get_key_value(name));
-        let only = (self.models.len() == 1).then(|| self.models.first_key_value()).flatten();
+        let only = (self.models.len() == 1 && role != Role::Embedder)
+            .then(|| self.models.first_key_value())
+            .flatten();
         named.or(only).map(|(name, settings)| (name.as_str(), settings))
     }
 
@@ -120,7 +122,7 @@ mod tests {
     #[test]
     fn one_model_plays_every_role_and_of_several_the_named_one() {
         let one = read("[models.a]\nmodel = \"m\"\nbase_url = \"http://x/v1\"\n").unwrap();
-        assert_eq!(one.roles_of("a"), ["teacher", "coder", "judge", "embedder"]);
+        assert_eq!(one.roles_of("a"), ["teacher", "coder", "judge"]);
         let text = "seed = 1\n[models.a]\nmodel = \"m\"\nbase_url = \"http://x/v1\"\n[models.b]\nmodel = \"n\"\nprovider = \"journal\"\n\
                     [roles]\njudge = \"b\"\n";
         let two = read(text).unwrap();

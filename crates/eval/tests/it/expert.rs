@@ -94,7 +94,7 @@ fn slips_are_rejected_before_any_tool_runs_and_put_right() {
 
 #[test]
 fn failures_and_distractors_cost_nothing_but_turns() {
-    let pool = DistractorPool::new(&arenas().unwrap(), Arc::new(LexicalEmbedder));
+    let pool = DistractorPool::new(&arenas().unwrap(), Arc::new(LexicalEmbedder)).unwrap();
     let bands = Some(BandCounts::banded(2, 2, 2));
     let options = SolveOptions {
         failure_rate: 0.2,

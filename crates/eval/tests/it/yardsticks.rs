@@ -35,7 +35,7 @@ fn the_oracle_is_perfect_and_says_the_answer() {
 
 #[test]
 fn the_oracle_survives_injected_failures_and_distractors() {
-    let pool = DistractorPool::new(&arenas().unwrap(), Arc::new(LexicalEmbedder));
+    let pool = DistractorPool::new(&arenas().unwrap(), Arc::new(LexicalEmbedder)).unwrap();
     let bands = Some(BandCounts::banded(2, 2, 2));
     let options = SolveOptions { failure_rate: 0.2, bands, seed: 3, ..SolveOptions::default() };
     let played = run(BuiltinPolicy::Oracle, &options, Some(&pool)).unwrap();

@@ -23,7 +23,7 @@ fn groups(task: usize, play: PlaySettings, seeds: &[(u64, &[u64])]) -> Result<Ve
         .collect::<std::result::Result<_, _>>()?;
     let engine = EngineOptions { max_tokens_in_cache: 16_384, ..options().engine };
     let backend = NativeBackend::new(own.weights()?, NativeOptions { engine, ..options() })?;
-    let pool = DistractorPool::new(&arenas, Arc::new(LexicalEmbedder));
+    let pool = DistractorPool::new(&arenas, Arc::new(LexicalEmbedder))?;
     let environment = ArenaEnvironment {
         runtime: runtime(),
         arenas: &arenas,

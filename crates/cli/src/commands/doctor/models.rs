@@ -1,9 +1,10 @@
 //! Whether the models of the settings can be asked: one question each, past the journal.
 
 use crate::failure::ExitStatus;
+use crate::settings::Role;
 use crate::{Context, asking};
 use astra_agent::models::{
-    AnswerSchema, Asking, Journal, ModelError, Provider, Request, Sampling, Structured,
+    AnswerSchema, Asking, Journal, Model, ModelError, Provider, Request, Sampling, Structured,
 };
 use serde::Serialize;
 use serde_json::{Value as Json, json};
@@ -68,33 +69,50 @@ fn try_one(name: &str, context: &Context) -> anyhow::Result<Tried> {
         };
         return Ok(Tried { works: true, said: Some(said), ..failed(String::new()) });
     }
+    let began = Instant::now();
+    let said = [
+        (roles != [Role::Embedder.name()]).then(|| answers(&model)).transpose(),
+        roles.contains(&Role::Embedder.name()).then(|| embeds(&model)).transpose(),
+    ];
+    let said: Vec<String> = said.into_iter().filter_map(Result::err).collect();
+    let spent = model.spent();
+    Ok(Tried {
+        model: name.to_owned(),
+        roles: roles.clone(),
+        works: said.is_empty(),
+        seconds: Some(began.elapsed().as_secs_f64()),
+        input_tokens: Some(spent.input_tokens),
+        output_tokens: Some(spent.output_tokens),
+        said: (!said.is_empty()).then(|| said.join("; ")),
+    })
+}
+
+/// Whether it answers a question in the shape that is asked for.
+fn answers(model: &Model) -> Result<(), String> {
     let schema = json!({
         "type": "object", "additionalProperties": false, "required": ["sum"],
         "properties": {"sum": {"type": "integer"}},
     });
-    let schema = AnswerSchema::new("sum", schema).map_err(anyhow::Error::msg)?;
+    let schema = Arc::new(AnswerSchema::new("sum", schema)?);
     let question =
         "Answer with a JSON object that has the one field `sum`, an integer: the sum of 19 and 23.";
     let request = Request {
         sampling: Sampling { max_tokens: Some(2000), ..Sampling::default() },
         ..Request::of(question)
     };
-    let began = Instant::now();
     let check = |answer: Json| match answer["sum"].as_i64() {
         Some(42) => Ok(()),
         _ => Err(format!("19 + 23 gave {}", answer["sum"])),
     };
-    let asked = Structured { schema: Arc::new(schema), tries: 2 }.ask(&model, "doctor", &request, &check);
-    let spent = model.spent();
-    Ok(Tried {
-        model: name.to_owned(),
-        roles: roles.clone(),
-        works: asked.is_ok(),
-        seconds: Some(began.elapsed().as_secs_f64()),
-        input_tokens: Some(spent.input_tokens),
-        output_tokens: Some(spent.output_tokens),
-        said: asked.err().map(|error| error.to_string()),
-    })
+    let asked = Structured { schema, tries: 2 }.ask(model, "doctor", &request, &check);
+    asked.map_err(|error| error.to_string())
+}
+
+/// Whether it turns texts into vectors that differ.
+fn embeds(model: &Model) -> Result<(), String> {
+    let texts = ["book a flight to Lisbon", "list the isotopes of cobalt"].map(str::to_owned);
+    let vectors = model.embed("doctor", &texts).map_err(|error| error.to_string())?;
+    if vectors[0] == vectors[1] { Err("different texts got the same vector".to_owned()) } else { Ok(()) }
 }
 
 fn describe(tried: &Tried) -> String {

@@ -13,10 +13,8 @@ use crate::failure::ExitStatus;
 use crate::interrupt::Interrupt;
 use crate::playing::{PolicyNumbers, Stage, options, policy_table};
 use crate::report::{self, ArenaCounts, Conversation, Layer, RunSummary, SUMMARY_VERSION, Versions};
-use crate::{Context, recipe, source};
+use crate::{Context, embedding, recipe, source};
 use astra_arena::Arena;
-use astra_arena::distractors::DistractorPool;
-use astra_arena::embed::LexicalEmbedder;
 use astra_environments::{GenerateOptions, Language};
 use astra_eval::{BuiltinPolicy, Played};
 use astra_sandbox::Isolation;
@@ -157,7 +155,7 @@ fn play_all(
     context: &Context,
 ) -> anyhow::Result<Option<Results>> {
     let bands = mixed.then(|| parse_bands(recipe::DISTRACTORS)).transpose()?;
-    let pool = bands.map(|_| DistractorPool::new(arenas, Arc::new(LexicalEmbedder)));
+    let pool = bands.map(|_| embedding::pool(arenas, context)).transpose()?;
     let options = options(&context.settings, 1, bands);
     let stage = Stage { engine, options: &options, pool: pool.as_ref(), interrupt, printer: context.printer };
     let answerable: Vec<Arc<Arena>> =

@@ -9,9 +9,7 @@ use crate::board::{self, parse_bands};
 use crate::failure::{ExitStatus, InputError};
 use crate::interrupt::Interrupt;
 use crate::printer::Printer;
-use crate::{checkpoint, engine, playing, source};
-use astra_arena::distractors::DistractorPool;
-use astra_arena::embed::LexicalEmbedder;
+use crate::{checkpoint, embedding, engine, playing, source};
 use astra_arena::{Arena, EpisodeLimits};
 use astra_model::{LearnOptions, LoraOptions, PolicySettings, Sampling, Weights};
 use astra_protocol::{ContentId, content_id};
@@ -121,7 +119,7 @@ pub(crate) fn run(arguments: &GrpoArguments, context: &Context) -> anyhow::Resul
     }
     let engine = engine::start(context)?;
     let arenas: Vec<Arc<Arena>> = board::load(&records, &engine, context)?;
-    let pool = play.distractors.map(|_| DistractorPool::new(&arenas, Arc::new(LexicalEmbedder)));
+    let pool = play.distractors.map(|_| embedding::pool(&arenas, context)).transpose()?;
     let chat = Arc::new(chat);
     let environment = ArenaEnvironment {
         runtime: engine.runtime.clone(),
@@ -225,6 +223,7 @@ fn folder(
         "activation_checkpointing": arguments.learning.activation_checkpointing,
         "model": weights.id(),
         "arenas": content_id(&json!(arenas)),
+        "embedder": play.distractors.and(embedding::model(context)),
         "template": arguments.learning.template,
         // The order of additions depends on them, and with it the last bits of the weights.
         "threads": context.settings.threads,
