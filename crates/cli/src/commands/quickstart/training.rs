@@ -182,7 +182,7 @@ fn base(folder: &Path, from_scratch: bool, context: &Context) -> anyhow::Result<
         };
         return Err(Unfinished(ended).into());
     }
-    Ok(Base { model: scratch.join("last/model"), keys: scratch.join("split").join(embedded::KEYS) })
+    Ok(Base { model: scratch.join("last/model"), keys: scratch.join(embedded::KEYS) })
 }
 
 fn comparisons(episodes: &IndexMap<&'static str, Vec<EpisodeRecord>>) -> anyhow::Result<Vec<Compared>> {

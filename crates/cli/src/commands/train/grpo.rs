@@ -3,6 +3,7 @@
 //! The run folder holds `settings.json`, `metrics.jsonl`, `checkpoints/` while it runs and `model/` once it is done: a
 //! plain Hugging Face folder.
 
+use super::live::Live;
 use super::{Ends, LearningArguments, at_least_one, in_range, save_model};
 use crate::Context;
 use crate::board::{self, parse_bands};
@@ -17,7 +18,6 @@ use astra_store::RunFolder;
 use astra_train::grpo::{ArenaEnvironment, Grpo, GrpoMetrics, GrpoSettings, GrpoWatch, PlaySettings};
 use astra_train::{Ended, NativeBackend, NativeOptions};
 use clap::Args;
-use indicatif::ProgressBar;
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -136,7 +136,7 @@ pub(crate) fn run(arguments: &GrpoArguments, context: &Context) -> anyhow::Resul
     let mut screen = Screen::new(context.printer, &settings);
     let mut grpo = Grpo::open(&settings, &environment, &mut backend, folder.path())?;
     let ended = grpo.run(interrupt.flag(), &mut screen);
-    screen.bar.finish_and_clear();
+    screen.live.end();
     if ended? == Ended::Stopped {
         context.printer.warn("stopped; the same command continues where it ended");
         return Ok(ExitStatus::Interrupted);
@@ -231,59 +231,88 @@ fn folder(
     Ok(context.run_folder(&arguments.out, "train grpo", settings)?)
 }
 
-/// The progress line; where nobody watches a terminal, a line now and then.
+/// What is shown of a run.
 struct Screen {
     printer: Printer,
-    bar: ProgressBar,
-    every: u64,
+    live: Live,
     groups: usize,
-    line: String,
 }
 
 impl Screen {
     fn new(printer: Printer, settings: &GrpoSettings) -> Self {
-        let bar = printer.progress(usize::try_from(settings.steps).unwrap_or(usize::MAX), "training");
-        let every = (settings.steps / 20).max(1);
-        Self { printer, bar, every, groups: settings.groups, line: String::new() }
+        Self { printer, live: Live::new(printer, settings.steps), groups: settings.groups }
     }
 }
 
 impl GrpoWatch for Screen {
     fn began(&mut self, done: u64, steps: u64) {
-        if done > 0 {
-            self.printer.say(format!("continuing after step {done} of {steps}"));
-        }
-        self.bar.set_position(done);
-        self.bar.reset_eta();
+        self.live.began(done, steps);
     }
 
     fn rolled_out(&mut self, groups: usize, valid: usize) {
-        let line = format!("{valid} of {} groups after {groups}  {}", self.groups, self.line);
-        self.bar.set_message(line);
+        self.live.beside(format!("{valid} of {} groups after {groups}", self.groups));
     }
 
     fn stepped(&mut self, metrics: &GrpoMetrics) {
         let shown = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), |value| format!("{value:.3}"));
-        let rollouts = &metrics.rollouts;
-        self.line = format!(
-            "reward {}  recall {}  precision {}  calls {}  valid {:.2}  entropy {}  {:.1} episodes/s",
-            shown(rollouts.reward),
-            shown(rollouts.recall),
-            shown(rollouts.precision),
+        let GrpoMetrics { rollouts, update, time, .. } = metrics;
+        let entropy = update.map(|update| update.entropy);
+        let (reward, recall, precision) =
+            (shown(rollouts.reward), shown(rollouts.recall), shown(rollouts.precision));
+        let live = &mut self.live;
+        live.row("reward", rollouts.reward, format!("{reward}  recall {recall}  precision {precision}"));
+        live.row(
+            "calls",
+            rollouts.calls,
+            format!(
+                "{}  invalid {}  irrelevant {}",
+                shown(rollouts.calls),
+                shown(rollouts.invalid_calls),
+                shown(rollouts.irrelevant_calls)
+            ),
+        );
+        live.row("turns", rollouts.turns, shown(rollouts.turns));
+        let tokens = rollouts.response_tokens;
+        live.row("tokens", tokens, format!("{} an episode", shown(tokens)));
+        live.row(
+            "valid",
+            Some(metrics.valid_ratio),
+            format!(
+                "{:.3} of the groups  carried {} (age {:.2})  waiting {}  dropped {}",
+                metrics.valid_ratio, metrics.carried, metrics.age, metrics.waiting, metrics.dropped
+            ),
+        );
+        let (clipped, norm) =
+            (update.map(|update| update.clip_fraction), update.map(|update| update.grad_norm));
+        live.row(
+            "entropy",
+            entropy,
+            format!("{}  clipped {}  gradient {}", shown(entropy), shown(clipped), shown(norm)),
+        );
+        live.row(
+            "time",
+            Some(time.seconds),
+            format!(
+                "{:.1} s  model {:.0} %  tools {:.1} %  learning {:.0} %  {:.1} episodes/s",
+                time.seconds,
+                100.0 * time.generation_share,
+                100.0 * time.tools_share,
+                100.0 * time.learning_share,
+                time.episodes_per_second
+            ),
+        );
+        let line = format!(
+            "reward {reward}  recall {recall}  precision {precision}  calls {}  valid {:.2}  entropy {}  {:.1} episodes/s",
             shown(rollouts.calls),
             metrics.valid_ratio,
-            shown(metrics.update.map(|update| update.entropy)),
-            metrics.time.episodes_per_second,
+            shown(entropy),
+            time.episodes_per_second,
         );
         if metrics.batch_groups < self.groups {
             let groups = metrics.batch_groups;
             self.printer.detail(format!("step {}: {groups} of {} groups", metrics.step, self.groups));
         }
-        self.bar.set_position(metrics.step);
-        self.bar.set_message(self.line.clone());
-        if self.bar.is_hidden() && metrics.step.is_multiple_of(self.every) {
-            self.printer.say(format!("step {}  {}", metrics.step, self.line));
-        }
+        self.live.stepped(metrics.step, &line, false);
     }
 }
 

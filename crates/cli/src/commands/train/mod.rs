@@ -2,6 +2,7 @@
 
 pub(crate) mod ablate;
 pub(crate) mod grpo;
+mod live;
 pub(crate) mod sft;
 
 use crate::failure::InputError;

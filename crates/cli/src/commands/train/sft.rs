@@ -3,17 +3,16 @@
 //! The run folder holds `settings.json`, `metrics.jsonl`, `skipped.jsonl`, `checkpoints/` while it runs and `model/`
 //! once it is done: a plain Hugging Face folder.
 
+use super::live::Live;
 use super::{Ends, LearningArguments, at_least_one, in_range, save_model};
 use crate::Context;
 use crate::checkpoint;
 use crate::failure::{ExitStatus, InputError};
 use crate::interrupt::Interrupt;
-use crate::printer::Printer;
 use anyhow::Context as _;
 use astra_store::{RecordWriter, RunFolder};
 use astra_train::{Ended, LoraSettings, Reading, Samples, Sft, SftSettings, StepMetrics, Watch};
 use clap::Args;
-use indicatif::ProgressBar;
 use serde_json::json;
 use std::path::{Path, PathBuf};
 
@@ -111,9 +110,9 @@ pub(crate) fn run(arguments: &SftArguments, context: &Context) -> anyhow::Result
     report_samples(&samples, &folder, context)?;
     let threads = context.settings.threads.get();
     let mut sft = Sft::open(weights, &samples, validation.as_ref(), &settings, threads, folder.path())?;
-    let mut screen = Screen::new(context.printer, settings.steps);
+    let mut screen = Screen { live: Live::new(context.printer, settings.steps) };
     let ended = sft.run(interrupt.flag(), &mut screen);
-    screen.end();
+    screen.live.end();
     if ended? == Ended::Stopped {
         context.printer.warn("stopped; the same command continues where it ended");
         return Ok(ExitStatus::Interrupted);
@@ -236,46 +235,29 @@ fn report_samples(samples: &Samples, folder: &RunFolder, context: &Context) -> a
     Ok(())
 }
 
-/// The progress line; where nobody watches a terminal, a line now and then.
+/// What is shown of a run.
 struct Screen {
-    printer: Printer,
-    bar: ProgressBar,
-    every: u64,
-}
-
-impl Screen {
-    fn new(printer: Printer, steps: u64) -> Self {
-        let bar = printer.progress(usize::try_from(steps).unwrap_or(usize::MAX), "training");
-        Self { printer, bar, every: (steps / 20).max(1) }
-    }
-
-    fn end(&self) {
-        self.bar.finish_and_clear();
-    }
+    live: Live,
 }
 
 impl Watch for Screen {
     fn began(&mut self, done: u64, steps: u64) {
-        if done > 0 {
-            self.printer.say(format!("continuing after step {done} of {steps}"));
-        }
-        self.bar.set_position(done);
-        self.bar.reset_eta();
+        self.live.began(done, steps);
     }
 
     fn stepped(&mut self, metrics: &StepMetrics) {
+        let StepMetrics { loss, lr, grad_norm, tokens_per_second: rate, .. } = metrics;
         let validation =
             metrics.validation_loss.map_or_else(String::new, |loss| format!("  validation {loss:.4}"));
-        let line = format!(
-            "loss {:.4}  lr {:.2e}  norm {:.2}  {:.0} tokens/s{validation}",
-            metrics.loss, metrics.lr, metrics.grad_norm, metrics.tokens_per_second
-        );
-        self.bar.set_position(metrics.step);
-        self.bar.set_message(line.clone());
-        let due = metrics.step.is_multiple_of(self.every) || metrics.validation_loss.is_some();
-        if self.bar.is_hidden() && due {
-            self.printer.say(format!("step {}  {line}", metrics.step));
+        self.live.row("loss", Some(*loss), format!("{loss:.4}  gradient {grad_norm:.2}"));
+        if let Some(loss) = metrics.validation_loss {
+            self.live.row("validation", Some(loss), format!("{loss:.4}"));
         }
+        self.live.row("lr", Some(*lr), format!("{lr:.2e}"));
+        self.live.row("tokens/s", Some(*rate), format!("{rate:.0}"));
+        let line =
+            format!("loss {loss:.4}  lr {lr:.2e}  norm {grad_norm:.2}  {rate:.0} tokens/s{validation}");
+        self.live.stepped(metrics.step, &line, metrics.validation_loss.is_some());
     }
 }
 
