@@ -33,7 +33,7 @@ pub(crate) struct QuickstartArguments {
     /// Folder for the run
     #[arg(long, value_name = "DIR", default_value = "astra-quickstart")]
     out: PathBuf,
-    /// Arenas wanted [default: 1800; 240 without training]
+    /// Arenas wanted [default: 2000; 240 without training]
     #[arg(long, value_name = "N")]
     count: Option<u64>,
     /// Folder of CSV files or name of a shipped group; all shipped groups without it
@@ -60,7 +60,7 @@ impl QuickstartArguments {
     }
 
     fn count(&self) -> u64 {
-        self.count.unwrap_or(if self.no_training { 240 } else { 1_800 })
+        self.count.unwrap_or(if self.no_training { 240 } else { 2_000 })
     }
 
     /// What to draw; for training what the base model can read.

@@ -18,7 +18,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Share of the arenas that is held out.
-const HELD_OUT: f64 = 0.18;
+const HELD_OUT: f64 = 0.2;
 
 /// How long to learn.
 #[derive(Clone, Copy, Debug, Serialize)]
