@@ -4,7 +4,7 @@ use crate::Context;
 use crate::engine::{self, Engine};
 use crate::failure::InputError;
 use crate::playing::options;
-use crate::{embedding, parallel, source};
+use crate::{embedding, evaluating, parallel, source};
 use astra_arena::Arena;
 use astra_arena::distractors::{BandCounts, DistractorPool};
 use astra_eval::SolveOptions;
@@ -31,6 +31,9 @@ pub(crate) struct BoardArguments {
     /// Only the first N arenas
     #[arg(long, value_name = "N")]
     pub(crate) limit: Option<usize>,
+    /// Only arenas that were too hard for a policy: those where an episode of this folder of `eval arenas` earned less than 1
+    #[arg(long, value_name = "DIR")]
+    failed_in: Option<PathBuf>,
     /// Take arenas without gold calls too
     #[arg(long)]
     allow_unproven: bool,
@@ -45,13 +48,30 @@ pub(crate) struct Board {
 }
 
 impl BoardArguments {
+    fn records(&self) -> anyhow::Result<Vec<source::Record>> {
+        let Some(folder) = &self.failed_in else {
+            return source::all(&self.paths, self.limit, self.allow_unproven);
+        };
+        let hard = evaluating::failed(folder)?;
+        let mut records = source::all(&self.paths, None, self.allow_unproven)?;
+        records.retain(|record| hard.contains(&record.spec.id().0));
+        records.truncate(self.limit.unwrap_or(usize::MAX));
+        if records.is_empty() {
+            let error = format!("none of these arenas earned less than 1 in `{}`", folder.display());
+            return Err(InputError::new(error)
+                .hint("`--failed-in` wants an evaluation of the same arenas: `astra eval arenas ARENAS --policy P --out DIR`")
+                .into());
+        }
+        Ok(records)
+    }
+
     /// Reads and compiles the arenas.
     pub(crate) fn set_up(&self, context: &Context) -> anyhow::Result<Board> {
         if self.samples == 0 {
             return Err(InputError::new("`--samples 0` plays nothing").into());
         }
         let bands = self.distractors.as_deref().map(parse_bands).transpose()?;
-        let records = source::all(&self.paths, self.limit, self.allow_unproven)?;
+        let records = self.records()?;
         let engine = engine::start(context)?;
         let arenas = load(&records, &engine, context)?;
         let pool = bands.map(|_| embedding::pool(&arenas, context)).transpose()?;

@@ -165,6 +165,13 @@ pub(crate) fn open(folder: &Path) -> anyhow::Result<(Stage, Episodes)> {
     Ok((manifest.stage, Episodes { records: read(folder)?, not_played }))
 }
 
+/// Ids of the arenas in which an episode of a finished evaluation earned less than 1.
+pub(crate) fn failed(folder: &Path) -> anyhow::Result<BTreeSet<String>> {
+    let records = open(folder)?.1.records.into_iter();
+    let failed = records.filter(|one| one.score.f1.measured().is_some_and(|f1| f1 < 1.0));
+    Ok(failed.map(|one| one.arena).collect())
+}
+
 /// The measured episodes in a folder.
 fn read(folder: &Path) -> anyhow::Result<Vec<EpisodeRecord>> {
     let mut records = Vec::new();

@@ -64,11 +64,14 @@ pub(crate) fn steps_for_as_many_tokens(sft: &[StepMetrics], grpo: &[GrpoMetrics]
 /// Measuring on held-out arenas, under the same conditions for every policy: sampled as in learning, because that is the
 /// policy that reinforcement improves.
 pub(crate) fn measure(held_out: &Path, model: &Path, out: &Path) -> Line {
+    measure_any(held_out, model, out).number("--temperature", 1).number("--max-turn-tokens", TURN)
+}
+
+/// The same for a policy that does not sample.
+pub(crate) fn measure_any(held_out: &Path, policy: &Path, out: &Path) -> Line {
     Line::new("eval arenas")
         .word(held_out.display().to_string())
-        .path("--policy", model)
+        .path("--policy", policy)
         .option("--distractors", DISTRACTORS)
-        .number("--temperature", 1)
-        .number("--max-turn-tokens", TURN)
         .path("--out", out)
 }

@@ -64,6 +64,25 @@ fn a_policy_is_measured_whole_and_by_kind_of_arena() {
 }
 
 #[test]
+fn what_a_policy_failed_in_can_be_played_alone() {
+    let world = World::new().unwrap();
+    arenas(&world).unwrap();
+    world.run(&eval(&["--policy", "null", "--limit", "3", "--out", "hard"])).unwrap().expect_code(0).unwrap();
+    let solve = ["arenas", "solve", "set", "--policy", "expert", "--failed-in", "hard", "--sft", "t.jsonl"];
+    let said = world.run(&solve).unwrap().expect_code(0).unwrap();
+    assert!(said.stderr.contains("expert over 3 arenas"), "{}", said.stderr);
+    assert_eq!(world.read("t.jsonl").unwrap().lines().count(), 3);
+    world.run(&eval(&["--policy", "oracle", "--out", "easy"])).unwrap().expect_code(0).unwrap();
+    for (folder, why) in
+        [("easy", "none of these arenas earned less than 1"), ("set", "holds no finished evaluation")]
+    {
+        let refused = world.run(&eval(&["--policy", "oracle", "--failed-in", folder])).unwrap();
+        let refused = refused.expect_code(1).unwrap();
+        assert!(refused.stderr.contains(why) && refused.stderr.contains("hint: "), "{}", refused.stderr);
+    }
+}
+
+#[test]
 fn the_oracle_differs_from_chance_and_not_from_itself() {
     let world = World::new().unwrap();
     arenas(&world).unwrap();

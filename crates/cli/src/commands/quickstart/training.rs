@@ -138,13 +138,12 @@ fn out_of_distribution(
     let arenas = folder.join("out-of-distribution");
     embedded::unpack_corpus(&arenas)?;
     let mut policies = IndexMap::new();
-    for (name, policy) in [
-        ("oracle", PathBuf::from("oracle")),
-        ("sft", folder.join("sft").join("model")),
-        ("grpo", folder.join("grpo").join("model")),
-    ] {
+    for name in ["oracle", "sft", "grpo"] {
         let measured = folder.join("evaluation").join(format!("{name}-out-of-distribution"));
-        steps.run(&recipe::measure(&arenas, &policy, &measured))?;
+        steps.run(&match name {
+            "oracle" => recipe::measure_any(&arenas, Path::new(name), &measured),
+            model => recipe::measure(&arenas, &folder.join(model).join("model"), &measured),
+        })?;
         policies.insert(name.to_owned(), PolicyNumbers::of(&evaluating::open(&measured)?.1.records));
     }
     Ok(policies)
