@@ -42,7 +42,7 @@ fn texts_become_arenas_stage_by_stage_or_at_once_with_the_same_bytes() {
     let server = ModelServer::start(|request, _| Reply::Says(good(request))).unwrap();
     settings(&world, &server.url(), "").unwrap();
     let planned = world.run(&[&RUN[..], &["--dry-run"]].concat()).unwrap().expect_code(0).unwrap();
-    let plan = "3 records, 3 to decompose; from there to arenas at most 27 answers";
+    let plan = "3 records, 3 to decompose; from there to arenas about 27 answers";
     assert!(planned.stdout.contains(plan), "{}", planned.stdout);
     assert_eq!(server.requests().len(), 0);
     let said = world.run(&RUN).unwrap().expect_code(0).unwrap();
@@ -256,6 +256,19 @@ fn folders_that_another_stage_wrote_are_refused_and_shards_are_read_together() {
         lacking.stdout
     );
     assert!(lacking.stderr.contains("without `--offline`"), "{}", lacking.stderr);
+    // What failed is left out aloud, and no percentile is taken without it.
+    let check = ["envs", "check", "e", "--out", "f"];
+    let said = world.run(&check).unwrap().expect_code(0).unwrap();
+    assert!(said.stderr.contains("1 records failed in e and are left out"), "{}", said.stderr);
+    world.run(&["envs", "decompose", "texts.jsonl", "--out", "g"]).unwrap().expect_code(0).unwrap();
+    world.run(&["envs", "check", "g", "--offline", "--out", "h"]).unwrap().expect_code(1).unwrap();
+    let build = ["envs", "build", "h", "--percentile", "50", "--out", "x"];
+    let refused = world.run(&build).unwrap().expect_code(1).unwrap();
+    assert!(refused.stderr.contains("h: 1 records are not judged"), "{}", refused.stderr);
+    // A shard that is still under way is not taken for a part of the result.
+    std::fs::remove_file(world.path("d/manifest-00001-of-00002.json")).unwrap();
+    let refused = world.run(&["envs", "check", "d", "--out", "x"]).unwrap().expect_code(1).unwrap();
+    assert!(refused.stderr.contains("so a shard is unfinished"), "{}", refused.stderr);
 }
 
 #[test]

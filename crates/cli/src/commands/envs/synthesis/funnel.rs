@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 
-/// What a record takes in each stage where every answer is good: answers, tokens read, tokens written. Means of the worked corpus at
-/// four bytes a token; a model that reasons writes more.
+/// What a record takes in each stage where every answer is good: answers, tokens read, tokens written. Means of the
+/// worked corpus at four bytes a token; a model that reasons writes more.
 const USUAL: [(&str, [u64; 3]); 4] = [
     ("decompose", [1, 640, 510]),
     ("check", [2, 1280, 460]),
@@ -113,9 +113,8 @@ impl<'s> StageFunnel<'s> {
             }
         }
         let file = beside("summary", "json");
-        if summary.resumed.done() > 0 {
-            add(&mut spent, &file);
-        }
+        // A folder that is not resumed is refused before, so what is there is an earlier run's.
+        add(&mut spent, &file);
         let funnel = Self {
             stage,
             records: summary.tally.done(),

@@ -34,9 +34,9 @@ use funnel::{Estimate, StageFunnel};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value as Json, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// The stages, in order, with the role that each plays and what it asks.
 const STAGES: [(&str, Role, &[&str]); 4] = [
@@ -48,28 +48,28 @@ const STAGES: [(&str, Role, &[&str]); 4] = [
 
 /// `astra envs decompose`.
 pub(crate) fn run_decompose(arguments: &DecomposeArguments, context: &Context) -> anyhow::Result<ExitStatus> {
-    let run = Run::begin(&arguments.how, false, context)?;
+    let run = Run::begin(&arguments.how, context)?;
     let ended = run.decompose(&arguments.source, &arguments.out)?;
     run.end(&ended)
 }
 
 /// `astra envs check`.
 pub(crate) fn run_check(arguments: &CheckArguments, context: &Context) -> anyhow::Result<ExitStatus> {
-    let run = Run::begin(&arguments.how, false, context)?;
+    let run = Run::begin(&arguments.how, context)?;
     let ended = run.check(&arguments.dir, &arguments.judge, &arguments.out)?;
     run.end(&ended)
 }
 
 /// `astra envs build`.
 pub(crate) fn run_build(arguments: &BuildArguments, context: &Context) -> anyhow::Result<ExitStatus> {
-    let run = Run::begin(&arguments.how, true, context)?;
+    let run = Run::begin(&arguments.how, context)?;
     let ended = run.build(&arguments.dir, arguments.threshold.read()?, &arguments.out)?;
     run.end(&ended)
 }
 
 /// `astra envs merge`.
 pub(crate) fn run_merge(arguments: &MergeArguments, context: &Context) -> anyhow::Result<ExitStatus> {
-    let run = Run::begin(&arguments.how, true, context)?;
+    let run = Run::begin(&arguments.how, context)?;
     let ended = run.merge(&arguments.dir, &arguments.out)?;
     run.end(&ended)
 }
@@ -77,11 +77,13 @@ pub(crate) fn run_merge(arguments: &MergeArguments, context: &Context) -> anyhow
 /// `astra envs run`: every stage after the other, as far as records have come.
 pub(crate) fn run_all(arguments: &RunArguments, context: &Context) -> anyhow::Result<ExitStatus> {
     let threshold = arguments.threshold.read()?;
-    let run = Run::begin(&arguments.how, true, context)?;
+    let run = Run::begin(&arguments.how, context)?;
     let folder = |name: &str| arguments.out.join(name);
     if arguments.how.dry_run {
         return run.estimate(&arguments.source, arguments.judge.judges, &folder("1-decomposed"));
     }
+    // Before anything is paid for.
+    run.gates()?;
     let decomposed = run.decompose(&arguments.source, &folder("1-decomposed"))?;
     if decomposed.stops() {
         return run.end(&decomposed);
@@ -119,7 +121,7 @@ struct Run<'a> {
     /// Which of them plays teacher, coder and judge.
     roles: [usize; 3],
     prompts: Prompts,
-    gates: Option<Gatekeeper>,
+    gates: OnceLock<Gatekeeper>,
     /// Why no other record can succeed.
     over: Mutex<Option<ModelError>>,
 }
@@ -139,7 +141,7 @@ impl StageEnd {
 }
 
 impl<'a> Run<'a> {
-    fn begin(how: &'a HowArguments, needs_gates: bool, context: &'a Context) -> anyhow::Result<Self> {
+    fn begin(how: &'a HowArguments, context: &'a Context) -> anyhow::Result<Self> {
         let interrupt = Interrupt::install()?;
         let settings = &context.settings.models;
         let journal =
@@ -156,8 +158,6 @@ impl<'a> Run<'a> {
                 models.len() - 1
             };
         }
-        let gates =
-            if needs_gates && !how.dry_run { Some(crate::engine::gatekeeper(context)?.1) } else { None };
         Ok(Self {
             how,
             context,
@@ -165,12 +165,21 @@ impl<'a> Run<'a> {
             models,
             roles,
             prompts: Prompts::load(how.prompts.as_deref())?,
-            gates,
+            gates: OnceLock::new(),
             over: Mutex::default(),
         })
     }
 
-    /// Says what a whole run would take at most.
+    /// The gates, which cost an interpreter.
+    fn gates(&self) -> anyhow::Result<&Gatekeeper> {
+        if let Some(made) = self.gates.get() {
+            return Ok(made);
+        }
+        let (_, made) = crate::engine::gatekeeper(self.context)?;
+        Ok(self.gates.get_or_init(|| made))
+    }
+
+    /// Says about what a whole run would take.
     fn estimate(&self, arguments: &SourceArguments, judges: u32, out: &Path) -> anyhow::Result<ExitStatus> {
         arguments.wish()?;
         let plan = plan_stage(sources(arguments)?.into_iter().map(Ok), &self.options(out))?;
@@ -180,7 +189,7 @@ impl<'a> Run<'a> {
         });
         let all: Estimate = stages.sum();
         self.context.printer.data(format!(
-            "{} records, {} to decompose; from there to arenas at most {all}",
+            "{} records, {} to decompose; from there to arenas about {all} where every answer is good",
             plan.inputs, plan.to_do
         ))?;
         Ok(ExitStatus::Done)
@@ -189,46 +198,81 @@ impl<'a> Run<'a> {
     fn decompose(&self, arguments: &SourceArguments, out: &Path) -> anyhow::Result<StageEnd> {
         let wish = arguments.wish()?;
         let inputs = sources(arguments)?;
+        if self.how.dry_run {
+            return self.plan(("decompose", 1), inputs.into_iter().map(Ok), out);
+        }
         let id = content_id(&json!(inputs.iter().map(|input| &input.id).collect::<Vec<_>>()));
         let stage = self.stage("decompose", &json!({"wish": wish}), &[("sources", id)]);
-        self.map(("decompose", 1), inputs.into_iter().map(Ok), &stage, out, |asker, (source, repeat)| {
+        self.map("decompose", inputs.into_iter().map(Ok), &stage, out, |asker, (source, repeat)| {
             accepted(decompose(source, *repeat, wish, asker))
         })
     }
 
     fn check(&self, dir: &Path, arguments: &JudgeArguments, out: &Path) -> anyhow::Result<StageEnd> {
         let samples = arguments.judges;
+        let inputs = self.records(&Upstream::of(dir, "decompose")?, id_of)?;
+        if self.how.dry_run {
+            return self.plan(("check", samples), inputs, out);
+        }
         let stage = self.stage("check", &json!({"judges": samples}), &[]);
-        let inputs = records(dir, "decompose", |record: &Decomposed| id_of(record))?;
-        self.map(("check", samples), inputs, &stage, out, |asker, record| {
-            accepted(check(record, samples, asker))
-        })
+        self.map("check", inputs, &stage, out, |asker, record| accepted(check(record, samples, asker)))
     }
 
     fn build(&self, dir: &Path, threshold: Threshold, out: &Path) -> anyhow::Result<StageEnd> {
         let id = |record: &Checked| id_of(&record.decomposed);
-        let qualities: Vec<f64> = records(dir, "check", id)?
-            .map(|record| Ok(record?.value.judgement.quality))
+        let checked = Upstream::of(dir, "check")?;
+        if checked.failed > 0 && matches!(threshold, Threshold::Percentile(_)) {
+            let error = format!("{}: {} records are not judged", dir.display(), checked.failed);
+            return Err(InputError::new(error)
+                .hint("a percentile is known when every record is: run `astra envs check` with `--resume` first")
+                .hint("or give a `--threshold`, which needs no other record")
+                .into());
+        }
+        let inputs = self.records(&checked, id)?;
+        if self.how.dry_run {
+            return self.plan(("build", 1), inputs, out);
+        }
+        let gates = self.gates()?;
+        let qualities: Vec<f64> = read::<Checked>(&checked)?
+            .map(|record| Ok(record?.judgement.quality))
             .collect::<Result<_, StoreError>>()?;
         let eligible = threshold.over(&qualities);
         let stage = self.stage("build", &json!({"eligible": eligible}), &[]);
-        let inputs = records(dir, "check", id)?;
-        self.map(("build", 1), inputs, &stage, out, |asker, record: &Checked| {
-            match (eligible.problem(record), &self.gates) {
-                (Some(why), _) => Outcome::Rejected { why },
-                (None, Some(gates)) => accepted(Builder { asker, gates }.build(record)),
-                (None, None) => unreachable_without_gates(),
-            }
+        self.map("build", inputs, &stage, out, |asker, record| match eligible.problem(record) {
+            Some(why) => Outcome::Rejected { why },
+            None => accepted(Builder { asker, gates }.build(record)),
         })
     }
 
     fn merge(&self, dir: &Path, out: &Path) -> anyhow::Result<StageEnd> {
+        let inputs =
+            self.records(&Upstream::of(dir, "build")?, |record: &Built| id_of(&record.checked.decomposed))?;
+        if self.how.dry_run {
+            return self.plan(("merge", 1), inputs, out);
+        }
+        let gates = self.gates()?;
         let stage = self.stage("merge", &json!({}), &[]);
-        let inputs = records(dir, "build", |record: &Built| id_of(&record.checked.decomposed))?;
-        self.map(("merge", 1), inputs, &stage, out, |asker, record: &Built| match &self.gates {
-            Some(gates) => accepted::<ArenaSpec>(merge(record, &Builder { asker, gates })),
-            None => unreachable_without_gates(),
+        self.map("merge", inputs, &stage, out, |asker, record| {
+            accepted::<ArenaSpec>(merge(record, &Builder { asker, gates }))
         })
+    }
+
+    /// The records of an earlier stage, named as their source; says what is missing among them.
+    fn records<T: DeserializeOwned, F: Fn(&T) -> String>(
+        &self,
+        from: &Upstream,
+        id: F,
+    ) -> Result<impl Iterator<Item = Result<Input<T>, StoreError>> + use<T, F>, StoreError> {
+        if from.failed > 0 {
+            let Upstream { failed, dir, .. } = from;
+            self.context
+                .printer
+                .warn(format!("{failed} records failed in {} and are left out for now", dir.display()));
+        }
+        Ok(read(from)?.map(move |record| {
+            let value = record?;
+            Ok(Input { id: id(&value), value })
+        }))
     }
 
     /// What shapes a stage's records.
@@ -259,10 +303,26 @@ impl<'a> Run<'a> {
         stage
     }
 
-    /// Runs a stage whose questions are asked so many times.
+    /// Says what is to do in a stage whose questions are asked so many times.
+    fn plan<I>(
+        &self,
+        (name, times): (&str, u32),
+        inputs: impl Iterator<Item = Result<Input<I>, StoreError>>,
+        out: &Path,
+    ) -> anyhow::Result<StageEnd> {
+        let plan = plan_stage(inputs, &self.options(out))?;
+        let role = STAGES.iter().find(|(stage, _, _)| *stage == name).map_or(Role::Teacher, |stage| stage.1);
+        let estimate = Estimate::of(name, self.player(role).settings(), plan.to_do * u64::from(times));
+        self.context
+            .printer
+            .data(format!("{name}: {} records, {} to do, about {estimate}", plan.inputs, plan.to_do))?;
+        Ok(StageEnd { failed: 0, ended: StageEnded::Complete })
+    }
+
+    /// Runs a stage.
     fn map<I, O, W>(
         &self,
-        (name, times): (&'static str, u32),
+        name: &'static str,
         inputs: impl Iterator<Item = Result<Input<I>, StoreError>>,
         stage: &Stage,
         out: &Path,
@@ -274,16 +334,6 @@ impl<'a> Run<'a> {
         W: Fn(&Asker<'_>, &I) -> Outcome<O> + Sync,
     {
         let options = self.options(out);
-        if self.how.dry_run {
-            let plan = plan_stage(inputs, &options)?;
-            let role =
-                STAGES.iter().find(|(stage, _, _)| *stage == name).map_or(Role::Teacher, |stage| stage.1);
-            let estimate = Estimate::of(name, self.player(role).settings(), plan.to_do * u64::from(times));
-            self.context
-                .printer
-                .data(format!("{name}: {} records, {} to do, about {estimate}", plan.inputs, plan.to_do))?;
-            return Ok(StageEnd { failed: 0, ended: StageEnded::Complete });
-        }
         let give_up = |error: &ModelError| {
             let mut over = self.over.lock().unwrap_or_else(PoisonError::into_inner);
             over.get_or_insert_with(|| error.clone());
@@ -392,46 +442,63 @@ fn prompts_of(stage: &str) -> &'static [&'static str] {
     STAGES.iter().find(|(name, _, _)| *name == stage).map_or(&[], |(_, _, prompts)| prompts)
 }
 
-/// The records that an earlier stage accepted, from every shard that is there.
-fn records<T: DeserializeOwned>(
-    dir: &Path,
-    stage: &str,
-    id: impl Fn(&T) -> String,
-) -> anyhow::Result<impl Iterator<Item = Result<Input<T>, StoreError>>> {
-    let refused = |what: &str| {
-        let error = InputError::new(format!("{}: {what}", dir.display()));
-        Err(error
-            .hint(format!("name the folder that `astra envs {stage}` wrote, once it is complete"))
-            .into())
-    };
-    let Ok(entries) = std::fs::read_dir(dir) else { return refused("there is no such folder") };
-    let mut files: Vec<PathBuf> = entries.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>()?;
-    files.sort();
-    let named = |start: &'static str, end: &'static str| {
-        files.iter().filter(move |file| {
-            let name = file.file_name().unwrap_or_default().to_string_lossy();
-            name.starts_with(start) && name.ends_with(end)
-        })
-    };
-    let mut complete = false;
-    for manifest in named("manifest", ".json") {
-        let made_by = Manifest::read(manifest)?.stage.name;
-        if made_by != format!("envs {stage}") {
-            return refused(&format!("this was made by `{made_by}`"));
+/// What an earlier stage left: the parts that its manifests name, from every shard that is there.
+struct Upstream {
+    dir: PathBuf,
+    parts: Vec<PathBuf>,
+    /// Records that are neither accepted nor rejected yet.
+    failed: u64,
+}
+
+impl Upstream {
+    fn of(dir: &Path, stage: &str) -> anyhow::Result<Self> {
+        let refused = |what: &str| {
+            let error = InputError::new(format!("{}: {what}", dir.display()));
+            Err(error
+                .hint(format!("name the folder that `astra envs {stage}` wrote, once it is complete"))
+                .into())
+        };
+        let Ok(entries) = std::fs::read_dir(dir) else { return refused("there is no such folder") };
+        let mut names: Vec<String> = entries
+            .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
+            .collect::<std::io::Result<_>>()?;
+        names.sort();
+        let named = |start: &'static str, end: &'static str| {
+            names.iter().filter(move |name| name.starts_with(start) && name.ends_with(end))
+        };
+        let mut finished = BTreeSet::new();
+        let mut failed = 0;
+        let mut complete = false;
+        for name in named("manifest", ".json") {
+            let manifest = Manifest::read(&dir.join(name))?;
+            if manifest.stage.name != format!("envs {stage}") {
+                return refused(&format!("this was made by `{}`", manifest.stage.name));
+            }
+            complete = true;
+            failed += manifest.counts.failed;
+            finished.extend(manifest.parts.into_iter().map(|part| part.name));
         }
-        complete = true;
-    }
-    if !complete {
-        return refused("there is no manifest.json here");
-    }
-    // A stage that accepted nothing leaves no part, and nothing is what comes of it.
-    let mut inputs: Vec<Result<Input<T>, StoreError>> = Vec::new();
-    for file in named("part-", ".jsonl") {
-        for record in read_records(file, parse_json::<T> as fn(&str) -> Result<_, FieldError>)? {
-            inputs.push(record.map(|record| Input { id: id(&record.value), value: record.value }));
+        if !complete {
+            return refused("there is no manifest.json here");
         }
+        // A part of a shard that is still under way is no result, and without it the rest is not all.
+        if let Some(part) = named("part-", ".jsonl").find(|part| !finished.contains(*part)) {
+            return refused(&format!("no manifest names {part}, so a shard is unfinished"));
+        }
+        // A stage that accepted nothing leaves no part, and nothing is what comes of it.
+        Ok(Self { dir: dir.to_owned(), parts: finished.iter().map(|name| dir.join(name)).collect(), failed })
     }
-    Ok(inputs.into_iter())
+}
+
+/// The records that an earlier stage accepted.
+fn read<T: DeserializeOwned>(
+    from: &Upstream,
+) -> Result<impl Iterator<Item = Result<T, StoreError>> + use<T>, StoreError> {
+    let mut all = Vec::new();
+    for part in &from.parts {
+        all.extend(read_records(part, parse_json::<T> as fn(&str) -> Result<_, FieldError>)?);
+    }
+    Ok(all.into_iter().map(|record| Ok(record?.value)))
 }
 
 fn id_of(record: &Decomposed) -> String {
@@ -443,9 +510,4 @@ fn accepted<T>(made: Result<T, Ended>) -> Outcome<T> {
         Ok(record) => Outcome::Accepted(record),
         Err(ended) => ended.outcome(),
     }
-}
-
-/// Gates are there whenever a stage that needs them runs; a record that met none would not be accepted.
-fn unreachable_without_gates<T>() -> Outcome<T> {
-    Outcome::Failed { boundary: astra_protocol::Boundary::Us, error: "there are no gates".to_owned() }
 }
