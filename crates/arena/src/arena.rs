@@ -5,6 +5,7 @@
 
 use astra_protocol::{ArenaSpec, ContentId, IsolationClass, SpecError};
 use astra_sandbox::{DataFile, Isolation, LoadedProgram, Program, SandboxError, ToolEngine, ToolSource};
+use jsonschema::error::ValidationErrorKind;
 use serde_json::{Map, Value as Json};
 use std::sync::{Arc, OnceLock};
 
@@ -204,9 +205,24 @@ impl CompiledTool {
             .take(5)
             .map(|error| {
                 let at = error.instance_path().to_string();
-                if at.is_empty() { error.to_string() } else { format!("{at}: {error}") }
+                let unknown = matches!(error.kind(), ValidationErrorKind::AdditionalProperties { .. });
+                match at.as_str() {
+                    "" if unknown => format!("{error}; {}", self.usage()),
+                    "" => error.to_string(),
+                    at => format!("{at}: {error}"),
+                }
             })
             .collect()
+    }
+
+    /// The names that arguments may have.
+    fn usage(&self) -> String {
+        let names: Vec<String> = properties(&self.schema).map(|(name, _)| format!("`{name}`")).collect();
+        if names.is_empty() {
+            format!("`{}` takes no arguments", self.name)
+        } else {
+            format!("`{}` takes {}", self.name, names.join(", "))
+        }
     }
 
     /// The arguments with schema defaults filled in.

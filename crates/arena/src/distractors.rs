@@ -8,11 +8,10 @@
 
 use crate::arena::{Arena, ArenaError, Runtime, properties};
 use crate::embed::{Compared, Embedder};
-use crate::episode::below;
 use crate::gates::answering_distractor;
 use crate::gold::gold_for_seed;
 use crate::published::UNKNOWN_DOMAIN;
-use astra_protocol::{ContentId, seeded_rng};
+use astra_protocol::{ContentId, draw_below, seeded_rng};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use std::collections::BTreeSet;
@@ -257,7 +256,7 @@ impl DistractorPool {
             let available = open.len();
             let mut taken = 0;
             while taken < wanted && !open.is_empty() {
-                let at = open.swap_remove(below(&mut rng, open.len()));
+                let at = open.swap_remove(draw_below(&mut rng, open.len()));
                 let tool = eligible[at];
                 if let Some(gold) = &gold
                     && answering_distractor(runtime, arena, gold, (&tool.home, &tool.name), seed)?.is_some()

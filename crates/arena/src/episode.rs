@@ -10,13 +10,15 @@ use crate::gold::{gold_for_seed, state_hash};
 use crate::reward::{Components, Credit, EpisodeScore, F1_ANSWER_LAMBDA, Ledger, RewardVariant};
 use astra_protocol::{
     Boundary, BoxFuture, ContentId, HostError, Message, Score, Stop, ToolAnswer, ToolCall, ToolDoc, ToolHost,
-    parse_arguments, seeded_rng,
+    draw_below, draw_unit, parse_arguments, seeded_rng,
 };
 use astra_sandbox::{ErrorKind, SandboxError, Session};
-use rand_chacha::rand_core::Rng;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Share of letter pairs in common (Sørensen–Dice) from which a tool's name is worth proposing for another.
+const SIMILAR: f64 = 0.25;
 
 /// Bounds of an episode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -273,15 +275,10 @@ fn offered(arena: &Arena, options: &EpisodeOptions) -> Vec<ToolDoc> {
     if !options.distractors.is_empty() {
         let mut rng = seeded_rng(options.seed, "tool order");
         for at in (1..docs.len()).rev() {
-            docs.swap(at, below(&mut rng, at + 1));
+            docs.swap(at, draw_below(&mut rng, at + 1));
         }
     }
     docs
-}
-
-/// A draw from `0..bound`. The bias of the remainder is below 2⁻⁵⁰ for the small bounds used here.
-pub(crate) fn below(rng: &mut impl Rng, bound: usize) -> usize {
-    usize::try_from(rng.next_u64() % bound.max(1) as u64).unwrap_or(0)
 }
 
 impl Shared {
@@ -339,11 +336,23 @@ impl Shared {
                 }
             }
         } else {
-            record.text = error_text("unknown_tool", &format!("there is no tool `{}`", call.name));
+            record.text = error_text("unknown_tool", &self.not_offered(&call.name));
         }
         truncate(&mut record.text, self.options.limits.max_result_bytes);
         record.state_hash = live.session.as_ref().and_then(|session| state_hash(&self.runtime, session));
         Ok(record)
+    }
+
+    /// That there is no such tool, and which of those offered has the most similar name: all of it is known to whoever
+    /// reads the tool documents.
+    fn not_offered(&self, name: &str) -> String {
+        let similar = |doc: &&ToolDoc| strsim::sorensen_dice(name, &doc.name);
+        // Of equally similar ones the first.
+        let nearest = self.docs.iter().rev().max_by(|left, right| similar(left).total_cmp(&similar(right)));
+        match nearest.filter(|doc| similar(doc) >= SIMILAR) {
+            Some(doc) => format!("there is no tool `{name}`; the most similar is `{}`", doc.name),
+            None => format!("there is no tool `{name}`"),
+        }
     }
 
     fn execute(
@@ -402,8 +411,7 @@ impl Shared {
         if rate <= 0.0 {
             return false;
         }
-        let draw = seeded_rng(self.options.seed, &format!("injected failure {position}")).next_u64();
-        (draw >> 11) as f64 / ((1_u64 << 53) as f64) < rate
+        draw_unit(&mut seeded_rng(self.options.seed, &format!("injected failure {position}"))) < rate
     }
 }
 

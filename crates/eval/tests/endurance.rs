@@ -63,7 +63,7 @@ fn ten_thousand_episodes_under_fire() {
     let (stop, stopped) = channel::<()>();
     let target = Arc::clone(&engine);
     let killer = std::thread::spawn(move || {
-        use astra_testkit::draw_below;
+        use astra_protocol::draw_below;
         let mut rng = seeded_rng(0, "kills");
         let mut seen: Vec<u32> = Vec::new();
         let mut kills = 0_usize;

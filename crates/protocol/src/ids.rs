@@ -4,7 +4,7 @@
 //! spacing or the machine. Random streams are keyed by (seed, id), never by position in a file.
 
 use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::SeedableRng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
 use serde::{Deserialize, Serialize};
 
 /// Hex blake3 hash (64 characters) of some canonical content.
@@ -50,6 +50,17 @@ pub fn seeded_rng(seed: u64, id: &str) -> ChaCha8Rng {
     hasher.update(&seed.to_le_bytes());
     hasher.update(id.as_bytes());
     ChaCha8Rng::from_seed(*hasher.finalize().as_bytes())
+}
+
+/// A draw from `0..bound` (0 for an empty range), spelled out because a library's mapping may change and with it every
+/// published byte. The bias of the remainder is below 2⁻⁵⁰ for the small bounds that it is used with.
+pub fn draw_below(rng: &mut impl Rng, bound: usize) -> usize {
+    usize::try_from(rng.next_u64() % bound.max(1) as u64).unwrap_or(0)
+}
+
+/// A uniform draw from [0, 1): the upper 53 bits.
+pub fn draw_unit(rng: &mut impl Rng) -> f64 {
+    (rng.next_u64() >> 11) as f64 / (1_u64 << 53) as f64
 }
 
 #[cfg(test)]

@@ -26,7 +26,7 @@ pub use arena::{
 };
 pub use decomposition::{Decomposition, Step, Topology, topology_of};
 pub use host::{BoxFuture, HostError, Policy, PolicyError, PolicyTurn, ToolAnswer, ToolHost, TurnRequest};
-pub use ids::{ContentId, canonical_json, content_id, seeded_rng};
+pub use ids::{ContentId, canonical_json, content_id, draw_below, draw_unit, seeded_rng};
 pub use message::{Message, ToolCall, parse_arguments};
 pub use score::{Mean, Score};
 pub use tool::{Server, ToolDoc, Transport};

@@ -60,11 +60,6 @@ pub fn arena_from(json: &serde_json::Value) -> Result<Arc<Arena>, ArenaError> {
     runtime().load(ArenaSpec::parse(&json.to_string())?, &[])
 }
 
-/// A seeded draw from `0..bound` (0 for an empty range).
-pub fn draw_below(rng: &mut impl rand_chacha::rand_core::Rng, bound: usize) -> usize {
-    usize::try_from(rng.next_u64() % bound.max(1) as u64).unwrap_or(0)
-}
-
 /// The interpreter of a virtual environment in which a package from the Python index is installed; `folder` is the
 /// test's `CARGO_TARGET_TMPDIR`.
 ///

@@ -289,7 +289,7 @@ fn alternatives_for(
 fn sample(mut values: Vec<Json>, key: &str) -> Vec<Json> {
     let mut rng = seeded_rng(0, key);
     for at in 0..values.len().min(ALTERNATIVES) {
-        let other = at + crate::episode::below(&mut rng, values.len() - at);
+        let other = at + astra_protocol::draw_below(&mut rng, values.len() - at);
         values.swap(at, other);
     }
     values.truncate(ALTERNATIVES);
@@ -356,7 +356,7 @@ fn mutated_texts(text: &str) -> Vec<Json> {
     }
     let mut rng = seeded_rng(0, text);
     for _ in 0..3 {
-        let at = crate::episode::below(&mut rng, characters.len().max(1));
+        let at = astra_protocol::draw_below(&mut rng, characters.len().max(1));
         let mut changed = characters.clone();
         if let Some(character) = changed.get_mut(at) {
             *character = match *character {

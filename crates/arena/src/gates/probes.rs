@@ -2,8 +2,7 @@
 //! member, and random schema-valid ones. They are drawn from the tool documents alone, never from an arena's data.
 
 use crate::arena::{properties, required};
-use crate::episode::below;
-use astra_protocol::{ToolDoc, seeded_rng};
+use astra_protocol::{ToolDoc, draw_below, seeded_rng};
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Map, Value as Json, json};
 
@@ -186,7 +185,7 @@ fn random_object(schema: &Json, rng: &mut ChaCha8Rng, depth: usize) -> Map<Strin
     let names: Vec<String> = required(schema).map(str::to_owned).collect();
     properties(schema)
         .filter_map(|(name, property)| {
-            let wanted = names.contains(name) || below(rng, 2) == 0;
+            let wanted = names.contains(name) || draw_below(rng, 2) == 0;
             wanted.then(|| (name.clone(), random_value(property, rng, depth)))
         })
         .collect()
@@ -195,15 +194,15 @@ fn random_object(schema: &Json, rng: &mut ChaCha8Rng, depth: usize) -> Map<Strin
 fn random_value(property: &Json, rng: &mut ChaCha8Rng, depth: usize) -> Json {
     if let Some(members) = property.get("enum").and_then(Json::as_array).filter(|members| !members.is_empty())
     {
-        return members[below(rng, members.len())].clone();
+        return members[draw_below(rng, members.len())].clone();
     }
     match kind(property) {
         "integer" => json!(random_integer(property, rng)),
-        "number" => json!(random_integer(property, rng) as f64 + below(rng, 4) as f64 / 4.0),
-        "boolean" => json!(below(rng, 2) == 0),
+        "number" => json!(random_integer(property, rng) as f64 + draw_below(rng, 4) as f64 / 4.0),
+        "boolean" => json!(draw_below(rng, 2) == 0),
         "array" if depth < 3 => {
             let least = property.get("minItems").and_then(Json::as_u64).unwrap_or(0).min(4) as usize;
-            let count = least + below(rng, 3);
+            let count = least + draw_below(rng, 3);
             let items = property.get("items").cloned().unwrap_or_else(|| json!({"type": "string"}));
             Json::Array((0..count).map(|_| random_value(&items, rng, depth + 1)).collect())
         }
@@ -211,11 +210,11 @@ fn random_value(property: &Json, rng: &mut ChaCha8Rng, depth: usize) -> Json {
         _ => match property.get("format").and_then(Json::as_str) {
             Some("date") => json!(format!(
                 "20{:02}-{:02}-{:02}",
-                10 + below(rng, 20),
-                1 + below(rng, 12),
-                1 + below(rng, 28)
+                10 + draw_below(rng, 20),
+                1 + draw_below(rng, 12),
+                1 + draw_below(rng, 28)
             )),
-            _ => json!(WORDS[below(rng, WORDS.len())]),
+            _ => json!(WORDS[draw_below(rng, WORDS.len())]),
         },
     }
 }
@@ -225,7 +224,7 @@ fn random_integer(property: &Json, rng: &mut ChaCha8Rng) -> i64 {
     let most =
         bound(property, "maximum", "exclusiveMaximum", -1).unwrap_or(least.saturating_add(100)).max(least);
     let span = usize::try_from(most.saturating_sub(least)).unwrap_or(0).min(1_000_000);
-    least.saturating_add(i64::try_from(below(rng, span + 1)).unwrap_or(0))
+    least.saturating_add(i64::try_from(draw_below(rng, span + 1)).unwrap_or(0))
 }
 
 #[cfg(test)]

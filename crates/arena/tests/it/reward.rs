@@ -251,13 +251,17 @@ fn variants_share_their_components() {
 
 #[test]
 fn every_kind_of_wrong_call_counts_and_injected_ones_do_not() {
-    let arena = arena_from(&towns()).unwrap();
+    let mut towns = towns();
+    towns["tools"][0]["doc"]["parameters"]["additionalProperties"] = json!(false);
+    let arena = arena_from(&towns).unwrap();
     let episode = Episode::open(&runtime(), &arena, EpisodeOptions::default()).unwrap();
     let calls: Vec<ToolCall> = [
         ("nope", "{}"),
         ("find_town", "{oops"),
         ("find_town", r#"{"name":3}"#),
         ("town_census", r#"{"register":"x"}"#),
+        ("find_a_town", "{}"),
+        ("find_town", r#"{"name":"x","town":"y"}"#),
     ]
     .iter()
     .enumerate()
@@ -270,12 +274,16 @@ fn every_kind_of_wrong_call_counts_and_injected_ones_do_not() {
     let answers = pollster::block_on(episode.agent().call(&calls)).unwrap();
     assert!(answers[..3].iter().all(|answer| answer.is_error));
     assert!(answers[0].content.contains("unknown_tool") && answers[1].content.contains("not valid JSON"));
+    // What was meant is proposed, from what the agent has been shown.
+    assert!(!answers[0].content.contains("most similar"), "{}", answers[0].content);
+    assert!(answers[4].content.contains("the most similar is `find_town`"), "{}", answers[4].content);
+    assert!(answers[5].content.contains("`find_town` takes `name`"), "{}", answers[5].content);
     let score = episode.finish(&[Message::answer("")], &Stop::Answered).unwrap();
-    assert_eq!((score.components.calls, score.components.invalid), (4, 3));
+    assert_eq!((score.components.calls, score.components.invalid), (6, 5));
 
     let options = EpisodeOptions { failure_rate: 1.0, ..EpisodeOptions::default() };
     let episode = Episode::open(&runtime(), &arena, options).unwrap();
-    let answers = pollster::block_on(episode.agent().call(&calls[3..])).unwrap();
+    let answers = pollster::block_on(episode.agent().call(&calls[3..4])).unwrap();
     assert!(answers[0].injected && episode.log()[0].status == CallStatus::Injected);
     let score = episode.finish(&[Message::answer("")], &Stop::Answered).unwrap();
     assert_eq!((score.components.calls, score.components.injected), (0, 1));

@@ -290,24 +290,8 @@ fn flags(given: &[(&'static str, String, &'static str)]) -> Result<Vec<Entry>, S
 /// The known name that a person most likely meant.
 pub(crate) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<String> {
     let (distance, best) =
-        known.map(|other| (edit_distance(name, other), other)).min_by_key(|(at, _)| *at)?;
+        known.map(|other| (strsim::levenshtein(name, other), other)).min_by_key(|(at, _)| *at)?;
     (distance <= 2.max(name.chars().count() / 3)).then(|| best.to_owned())
-}
-
-/// Levenshtein distance, one row at a time.
-fn edit_distance(left: &str, right: &str) -> usize {
-    let right: Vec<char> = right.chars().collect();
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (i, a) in left.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, b) in right.iter().enumerate() {
-            let replaced = diagonal + usize::from(a != *b);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[right.len()]
 }
 
 /// The settings file of a folder, when there is one.
@@ -405,8 +389,7 @@ mod tests {
     }
 
     #[test]
-    fn distances_count_edits() {
-        assert_eq!(edit_distance("kitten", "sitting"), 3);
+    fn a_name_is_meant_that_few_edits_lead_to() {
         assert_eq!(
             nearest("epsiode.max_turns", CATALOGUE.iter().map(|key| key.name)).unwrap(),
             "episode.max_turns"

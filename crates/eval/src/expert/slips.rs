@@ -1,20 +1,21 @@
 //! Slips: calls that the expert gets wrong on purpose, so that a trace also shows how to go on after one.
 //!
 //! A model that has never seen a rejected call in its context repeats it; one that has only seen them put right tries for
-//! ever. So half of the slips are followed by the right call, and half by another slip and by giving up. A slip is what small models write: a tool that
-//! is not offered, a parameter of another tool, one too many or one too few, text that is cut. It is always a call that
-//! the host rejects before any tool runs, so it changes no state and credits nothing. Whoever learns from the trace must
-//! not learn the slip itself: [`sft_record`](crate::sft_record) gives such turns the weight 0.
+//! ever. So most slips are followed by the right call, and some by another slip and by giving up. A slip is what small
+//! models write: a tool that is not offered, a parameter of another tool, one too many or one too few, text that is cut.
+//! It is always a call that the host rejects before any tool runs, so it changes no state and credits nothing. Whoever
+//! learns from the trace must not learn the slip itself: [`sft_record`](crate::sft_record) gives such turns the weight 0.
 
-use astra_protocol::{Message, ToolCall, ToolDoc, TurnRequest, content_id, parse_arguments, seeded_rng};
+use astra_protocol::{
+    Message, ToolCall, ToolDoc, TurnRequest, content_id, draw_below, draw_unit, parse_arguments, seeded_rng,
+};
 use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::Rng;
 use serde_json::{Map, Value as Json, json};
 
 /// Slips in a row after which the expert gives up.
 const IN_A_ROW: usize = 2;
 /// Probability that a slip follows a slip.
-const AGAIN: f64 = 0.5;
+const AGAIN: f64 = 0.3;
 
 /// A way of being wrong; `None` where it does not apply to the call.
 type Kind<'a> = fn(&Slip<'a>, &mut ChaCha8Rng) -> Option<ToolCall>;
@@ -44,8 +45,7 @@ pub(super) fn instead_of(calls: &[ToolCall], share: f64, request: &TurnRequest<'
     let so_far = so_far(right, request);
     let share = if so_far > 0 { AGAIN } else { share };
     let mut rng = seeded_rng(request.seed, &format!("slip {} {so_far}", right.id));
-    let draw = (rng.next_u64() >> 11) as f64 / (1_u64 << 53) as f64;
-    if draw >= share {
+    if draw_unit(&mut rng) >= share {
         return None;
     }
     let doc = request.tools.iter().find(|tool| tool.name == right.name)?;
@@ -57,7 +57,7 @@ pub(super) fn instead_of(calls: &[ToolCall], share: f64, request: &TurnRequest<'
         tools: request.tools,
     };
     let kinds: [Kind<'_>; 5] = [Slip::unknown_tool, Slip::other_name, Slip::extra, Slip::missing, Slip::cut];
-    let first = below(&mut rng, kinds.len());
+    let first = draw_below(&mut rng, kinds.len());
     let wrong = (0..kinds.len()).find_map(|at| kinds[(first + at) % kinds.len()](&slip, &mut rng))?;
     Some(ToolCall { id: slip_id(right, so_far), ..wrong })
 }
@@ -88,7 +88,7 @@ impl Slip<'_> {
         let other = pick(rng, self.tools.iter().filter(|tool| tool.name != self.right.name))?;
         let word = pick(rng, other.name.split('_'))?;
         let mut words: Vec<&str> = self.right.name.split('_').collect();
-        let at = below(rng, words.len());
+        let at = draw_below(rng, words.len());
         words[at] = word;
         let name = words.join("_");
         let offered = self.tools.iter().any(|tool| tool.name == name);
@@ -101,7 +101,7 @@ impl Slip<'_> {
         let old = pick(rng, self.arguments.keys().filter(counts))?;
         let short = old.rsplit_once('_').map(|(short, _)| short.to_owned());
         let foreign = self.foreign_parameter(rng);
-        let new = if below(rng, 2) == 0 { short.or(foreign) } else { foreign.or(short) }?;
+        let new = if draw_below(rng, 2) == 0 { short.or(foreign) } else { foreign.or(short) }?;
         if self.knows(&new) {
             return None;
         }
@@ -117,7 +117,8 @@ impl Slip<'_> {
             return None;
         }
         let name = self.foreign_parameter(rng)?;
-        let value = pick(rng, self.arguments.values()).cloned().unwrap_or_else(|| json!(1 + below(rng, 20)));
+        let value =
+            pick(rng, self.arguments.values()).cloned().unwrap_or_else(|| json!(1 + draw_below(rng, 20)));
         let mut arguments = self.arguments.clone();
         arguments.insert(name, value);
         Some(self.with(arguments))
@@ -135,7 +136,7 @@ impl Slip<'_> {
     fn cut(&self, rng: &mut ChaCha8Rng) -> Option<ToolCall> {
         let text = &self.right.arguments;
         let half = text.len() / 2;
-        let cut = half + below(rng, text.len().saturating_sub(half + 1).max(1));
+        let cut = half + draw_below(rng, text.len().saturating_sub(half + 1).max(1));
         let cut = (0..=cut).rev().find(|at| text.is_char_boundary(*at)).filter(|at| *at > 0)?;
         Some(ToolCall { arguments: text[..cut].to_owned(), ..self.right.clone() })
     }
@@ -168,11 +169,7 @@ impl Slip<'_> {
 fn pick<T>(rng: &mut ChaCha8Rng, from: impl Iterator<Item = T>) -> Option<T> {
     let mut from: Vec<T> = from.collect();
     (!from.is_empty()).then(|| {
-        let at = below(rng, from.len());
+        let at = draw_below(rng, from.len());
         from.swap_remove(at)
     })
-}
-
-fn below(rng: &mut ChaCha8Rng, bound: usize) -> usize {
-    usize::try_from(rng.next_u64() % bound.max(1) as u64).unwrap_or(0)
 }

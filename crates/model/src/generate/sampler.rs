@@ -7,7 +7,6 @@
 
 use super::lanes::{Level, exp_sum, exponentials};
 use crate::ModelError;
-use rand_chacha::rand_core::Rng;
 
 /// How tokens are chosen. The default is greedy.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -54,8 +53,7 @@ impl Sampling {
 
 /// A number in `[0, 1)` for the token at `position` of a sequence.
 pub(crate) fn uniform(seed: u64, position: usize) -> f64 {
-    let bits = astra_protocol::seeded_rng(seed, &format!("token {position}")).next_u64();
-    (bits >> 11) as f64 / (1_u64 << 53) as f64
+    astra_protocol::draw_unit(&mut astra_protocol::seeded_rng(seed, &format!("token {position}")))
 }
 
 /// Chooses a token and gives its log-probability. `logits` is overwritten. Nothing where they are not numbers (or all

@@ -22,7 +22,6 @@ pub use save::{SaveOptions, StoredAs};
 use crate::{Config, ModelError};
 use astra_protocol::ContentId;
 use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::Rng;
 use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
@@ -272,7 +271,7 @@ impl Weights {
 
 /// Normal numbers by Box and Muller.
 fn fill_normal(data: &mut [f32], deviation: f32, rng: &mut ChaCha8Rng) {
-    let mut uniform = || (rng.next_u64() >> 11) as f64 / (1u64 << 53) as f64;
+    let mut uniform = || astra_protocol::draw_unit(rng);
     for pair in data.chunks_mut(2) {
         let (radius, angle) = ((-2.0 * (1.0 - uniform()).ln()).sqrt(), std::f64::consts::TAU * uniform());
         pair[0] = (radius * angle.cos()) as f32 * deviation;

@@ -9,11 +9,12 @@ use astra_arena::{Arena, Runtime, replay_gold};
 use astra_model::{
     Chat, Config, EngineOptions as Generation, PolicySettings, Sampler, Sampling, TemplateChoice, Weights,
 };
+use astra_protocol::draw_below;
 use astra_protocol::{IsolationClass, seeded_rng};
 use astra_sandbox::{
     CallOutcome, EngineOptions, LoadedProgram, Program, PythonEngine, SandboxError, Session, ToolEngine,
 };
-use astra_testkit::{draw_below, hand_written, runtime};
+use astra_testkit::{hand_written, runtime};
 use astra_train::grpo::{
     ArenaEnvironment, Environment, Grpo, GrpoMetrics, GrpoSettings, GrpoWatch, PlaySettings, Rollout,
     StepTime, World,
