@@ -48,7 +48,16 @@ grep -h -E '"topology":"(single_hop|parallel_single_hop)"' more-split/train/part
 "$astra" arenas solve more-single/single.jsonl --policy expert $wrong --samples 3 --seed 33 --sft more-single.jsonl
 "$astra" train sft more.jsonl again.jsonl single.jsonl more-single.jsonl --model fourth/model --steps 5000 --batch 8 --drop-reasoning \
   --max-tokens 1536 --lr 9e-4 --warmup 60 --beta2 0.95 --weight-decay 0.1 --final-lr 0.01 \
-  --validate validation.jsonl --validate-every 250 --checkpoint-every 250 --threads 2 --seed 27 --out last
+  --validate validation.jsonl --validate-every 250 --checkpoint-every 250 --threads 2 --seed 27 --out fifth
+
+# A rejection names what is offered: from traces with more of them it learns to take it up.
+wrong="--distractors 1,1,1 --failure-rate 0.05 --slips 0.2"
+"$astra" arenas solve more-split/train --policy expert $wrong --seed 34 --sft more-wrong.jsonl
+"$astra" arenas solve split/train --policy expert $wrong --seed 35 --sft again-wrong.jsonl
+"$astra" arenas solve more-single/single.jsonl --policy expert $wrong --samples 3 --seed 36 --sft single-wrong.jsonl
+"$astra" train sft more-wrong.jsonl again-wrong.jsonl single-wrong.jsonl --model fifth/model --steps 5000 --batch 8 --drop-reasoning \
+  --max-tokens 1536 --lr 9e-4 --warmup 60 --beta2 0.95 --weight-decay 0.1 --final-lr 0.01 \
+  --validate validation.jsonl --validate-every 250 --checkpoint-every 250 --threads 2 --seed 28 --out last
 
 # Everything that it has seen.
 { head -n 1 split/train.keys; tail -q -n +2 split/train.keys more-split/train.keys | LC_ALL=C sort -u; } > train.keys

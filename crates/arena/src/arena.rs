@@ -184,7 +184,7 @@ pub(crate) struct CompiledTool {
 }
 
 impl CompiledTool {
-    fn new(doc: &astra_protocol::ToolDoc) -> Result<Self, ArenaError> {
+    pub(crate) fn new(doc: &astra_protocol::ToolDoc) -> Result<Self, ArenaError> {
         let broken = |error: String| ArenaError::Schema { tool: doc.name.clone(), error };
         let schema = doc.schema().map_err(|error| broken(error.to_string()))?;
         if !schema.is_object() {

@@ -431,6 +431,16 @@ struct BadArguments {
     problem: String,
 }
 
+/// Why a call would be rejected before any tool runs, where these tools are offered; nothing where it would run.
+pub fn rejection(tools: &[ToolDoc], call: &ToolCall) -> Option<String> {
+    let Some(doc) = tools.iter().find(|tool| tool.name == call.name) else {
+        return Some(format!("there is no tool `{}`", call.name));
+    };
+    // A document that is broken itself rejects nothing: its arena would not have been loaded.
+    let tool = CompiledTool::new(doc).ok()?;
+    checked_arguments(&tool, &call.arguments).err().map(|bad| bad.problem)
+}
+
 /// Parsed arguments that fit the schema, or the problem in words with what could be parsed.
 fn checked_arguments(tool: &CompiledTool, text: &str) -> Result<Map<String, Json>, BadArguments> {
     let arguments = parse_arguments(text).map_err(|problem| BadArguments { parsed: None, problem })?;

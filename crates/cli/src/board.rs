@@ -3,6 +3,7 @@
 use crate::Context;
 use crate::engine::{self, Engine};
 use crate::failure::InputError;
+use crate::interrupt::Interrupt;
 use crate::playing::options;
 use crate::{embedding, evaluating, parallel, source};
 use astra_arena::Arena;
@@ -66,7 +67,7 @@ impl BoardArguments {
     }
 
     /// Reads and compiles the arenas.
-    pub(crate) fn set_up(&self, context: &Context) -> anyhow::Result<Board> {
+    pub(crate) fn set_up(&self, interrupt: &Interrupt, context: &Context) -> anyhow::Result<Board> {
         if self.samples == 0 {
             return Err(InputError::new("`--samples 0` plays nothing").into());
         }
@@ -74,7 +75,7 @@ impl BoardArguments {
         let records = self.records()?;
         let engine = engine::start(context)?;
         let arenas = load(&records, &engine, context)?;
-        let pool = bands.map(|_| embedding::pool(&arenas, context)).transpose()?;
+        let pool = bands.map(|_| embedding::pool(&arenas, interrupt, context)).transpose()?;
         let options = options(&context.settings, self.samples, bands);
         Ok(Board { engine, arenas, options, pool })
     }

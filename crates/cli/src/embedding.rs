@@ -1,5 +1,6 @@
 //! Who measures how near tools are: the model that plays the embedder, or words where none does.
 
+use crate::interrupt::Interrupt;
 use crate::settings::Role;
 use crate::{Context, asking};
 use astra_agent::models::{Asking, Journal, Model, ModelError};
@@ -7,12 +8,15 @@ use astra_arena::Arena;
 use astra_arena::distractors::DistractorPool;
 use astra_arena::embed::{EmbedError, Embedder, LexicalEmbedder};
 use std::collections::HashMap;
-use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// The tools of arenas, to mix into each other's episodes.
-pub(crate) fn pool(arenas: &[Arc<Arena>], context: &Context) -> anyhow::Result<DistractorPool> {
-    Ok(DistractorPool::new(arenas, embedder(context)?)?)
+pub(crate) fn pool(
+    arenas: &[Arc<Arena>],
+    interrupt: &Interrupt,
+    context: &Context,
+) -> anyhow::Result<DistractorPool> {
+    Ok(DistractorPool::new(arenas, embedder(interrupt, context)?)?)
 }
 
 /// The model that is named for it: what it answers shapes what is drawn.
@@ -21,13 +25,13 @@ pub(crate) fn model(context: &Context) -> Option<&str> {
     Some(&settings.model)
 }
 
-fn embedder(context: &Context) -> anyhow::Result<Arc<dyn Embedder>> {
+fn embedder(interrupt: &Interrupt, context: &Context) -> anyhow::Result<Arc<dyn Embedder>> {
     let Some((name, _)) = context.settings.models.of(Role::Embedder) else {
         return Ok(Arc::new(LexicalEmbedder));
     };
     let journal = Journal::open(&context.settings.journal).map_err(|what| ModelError::Journal { what })?;
-    let stop = Arc::new(AtomicBool::new(false));
-    let model = asking::open(name, &Asking { journal: Arc::new(journal), offline: false, stop }, context)?;
+    let asking = Asking { journal: Arc::new(journal), offline: false, stop: interrupt.shared() };
+    let model = asking::open(name, &asking, context)?;
     Ok(Arc::new(ModelEmbedder { model, vectors: Mutex::default() }))
 }
 
@@ -39,6 +43,7 @@ struct ModelEmbedder {
 
 impl Embedder for ModelEmbedder {
     fn embed(&self, texts: &[String]) -> Result<Vec<Vec<f32>>, EmbedError> {
+        // Held while the model answers: whoever else asks meanwhile mostly wants the same texts, and they are paid for once.
         let mut known = self.vectors.lock().unwrap_or_else(PoisonError::into_inner);
         let missing: Vec<String> = texts.iter().filter(|text| !known.contains_key(*text)).cloned().collect();
         let vectors =

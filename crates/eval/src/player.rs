@@ -83,10 +83,12 @@ impl Player for BuiltinPolicy {
 
 /// The expert, which gets a share of its calls wrong before it gets them right: a teacher of how to go on after a
 /// mistake.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Default)]
 pub struct SlippingExpert {
-    /// Probability of a wrong call before each right one; three in a row at most.
+    /// Probability of a wrong call before each right one; two in a row at most.
     pub slips: f64,
+    /// Who is asked at each turn what it would call: where that would be rejected, it is the wrong call.
+    pub student: Option<Box<dyn Player>>,
 }
 
 impl Player for SlippingExpert {
@@ -95,10 +97,21 @@ impl Player for SlippingExpert {
     }
 
     fn identity(&self) -> Json {
-        json!({"policy": BuiltinPolicy::Expert.as_str(), "slips": self.slips})
+        let student = self.student.as_ref().map(|student| student.identity());
+        json!({"policy": BuiltinPolicy::Expert.as_str(), "slips": self.slips, "student": student})
     }
 
     fn policy(&self, runtime: &Runtime, arena: &Arc<Arena>, seed: u64) -> Result<Box<dyn Policy>, PlayError> {
-        Ok(Box::new(Expert::new(runtime, arena, seed, self.slips)?))
+        let student =
+            self.student.as_ref().map(|student| student.policy(runtime, arena, seed)).transpose()?;
+        Ok(Box::new(Expert::new(runtime, arena, seed, self.slips, student)?))
+    }
+
+    fn concurrency(&self) -> Option<NonZeroUsize> {
+        self.student.as_ref()?.concurrency()
+    }
+
+    fn turns(&self) -> Option<TurnCounts> {
+        self.student.as_ref()?.turns()
     }
 }

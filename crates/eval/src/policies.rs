@@ -88,7 +88,7 @@ pub fn builtin(
 ) -> Result<Box<dyn Policy>, ArenaError> {
     Ok(match policy {
         BuiltinPolicy::Oracle => Box::new(Oracle { arena: Arc::clone(arena) }),
-        BuiltinPolicy::Expert => Box::new(Expert::new(runtime, arena, seed, 0.0)?),
+        BuiltinPolicy::Expert => Box::new(Expert::new(runtime, arena, seed, 0.0, None)?),
         BuiltinPolicy::Null => Box::new(Scripted { name: "null", turns: |_| None }),
         BuiltinPolicy::Random => Box::new(Scripted { name: "random", turns: random_turn }),
         BuiltinPolicy::Default => Box::new(Scripted { name: "default", turns: default_turn }),

@@ -5,7 +5,7 @@
 //! was found and what comes next, failures are noticed and retried, and the answer is a sentence in the user's
 //! language. It knows the gold and must not show it: `discretion` holds its words to what the trace has shown.
 //! Being a function of the request, it repeats itself byte for byte. It does not explore, and it makes mistakes only
-//! where it is asked to (`slips`).
+//! where it is asked to: at random (`slips`), or those that a student would make in its place.
 
 mod discretion;
 mod narrate;
@@ -31,7 +31,6 @@ use words::{Slot, Voice};
 const ATTEMPTS: usize = 8;
 
 /// Plays the gold calls of one arena the way a good agent would.
-#[derive(Debug)]
 pub(crate) struct Expert {
     arena: Arc<Arena>,
     plan: Plan,
@@ -40,6 +39,8 @@ pub(crate) struct Expert {
     secrets: Secrets,
     /// Share of calls that it gets wrong first.
     slips: f64,
+    /// Whose wrong calls it makes its own.
+    student: Option<Box<dyn Policy>>,
 }
 
 /// What has come of one gold call.
@@ -58,6 +59,7 @@ impl Expert {
         arena: &Arc<Arena>,
         seed: u64,
         slips: f64,
+        student: Option<Box<dyn Policy>>,
     ) -> Result<Self, ArenaError> {
         let spec = arena.spec();
         let mut writes = vec![false; spec.gold.len()];
@@ -70,9 +72,10 @@ impl Expert {
             }
         }
         let plan = Plan::new(spec, &writes);
-        Ok(Self { arena: Arc::clone(arena), plan, writes, secrets: Secrets::of(arena), slips })
+        Ok(Self { arena: Arc::clone(arena), plan, writes, secrets: Secrets::of(arena), slips, student })
     }
 
+    /// What a good agent would say.
     fn turn(&self, request: &TurnRequest<'_>) -> Result<Message, String> {
         let spec = self.arena.spec();
         let voice = Voice { language: Language::of(&spec.language), seed: request.seed, turn: request.turn };
@@ -125,9 +128,6 @@ impl Expert {
         if slips::just_made(&calls, request) {
             reasoning = voice.join(&[voice.say(Slot::Corrected, 0, &[]), reasoning]);
         }
-        if let Some(wrong) = slips::instead_of(&calls, self.slips, request) {
-            calls = vec![wrong];
-        }
         Ok(Message::Assistant { content: String::new(), reasoning: Some(reasoning), tool_calls: calls })
     }
 
@@ -176,9 +176,20 @@ impl Policy for Expert {
     }
 
     fn next_turn<'a>(&'a self, request: TurnRequest<'a>) -> BoxFuture<'a, Result<PolicyTurn, PolicyError>> {
-        let turn = self.turn(&request);
         Box::pin(async move {
-            turn.map(PolicyTurn::from).map_err(|error| PolicyError { boundary: Boundary::Arena, error })
+            let error = |error| PolicyError { boundary: Boundary::Arena, error };
+            let mut turn = self.turn(&request).map_err(error)?;
+            if let Message::Assistant { tool_calls, .. } = &mut turn {
+                let by_student = match &self.student {
+                    Some(student) => slips::of(student.as_ref(), tool_calls, request).await?,
+                    None => None,
+                };
+                let wrong = by_student.or_else(|| slips::instead_of(tool_calls, self.slips, &request));
+                if let Some(wrong) = wrong {
+                    *tool_calls = vec![wrong];
+                }
+            }
+            Ok(PolicyTurn::from(turn))
         })
     }
 }

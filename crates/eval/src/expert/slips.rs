@@ -6,8 +6,10 @@
 //! It is always a call that the host rejects before any tool runs, so it changes no state and credits nothing. Whoever
 //! learns from the trace must not learn the slip itself: [`sft_record`](crate::sft_record) gives such turns the weight 0.
 
+use astra_arena::rejection;
 use astra_protocol::{
-    Message, ToolCall, ToolDoc, TurnRequest, content_id, draw_below, draw_unit, parse_arguments, seeded_rng,
+    Message, Policy, PolicyError, ToolCall, ToolDoc, TurnRequest, content_id, draw_below, draw_unit,
+    parse_arguments, seeded_rng,
 };
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Map, Value as Json, json};
@@ -43,7 +45,7 @@ fn so_far(right: &ToolCall, request: &TurnRequest<'_>) -> usize {
 pub(super) fn instead_of(calls: &[ToolCall], share: f64, request: &TurnRequest<'_>) -> Option<ToolCall> {
     let right = calls.first()?;
     let so_far = so_far(right, request);
-    let share = if so_far > 0 { AGAIN } else { share };
+    let share = if so_far > 0 && share > 0.0 { AGAIN } else { share };
     let mut rng = seeded_rng(request.seed, &format!("slip {} {so_far}", right.id));
     if draw_unit(&mut rng) >= share {
         return None;
@@ -60,6 +62,37 @@ pub(super) fn instead_of(calls: &[ToolCall], share: f64, request: &TurnRequest<'
     let first = draw_below(&mut rng, kinds.len());
     let wrong = (0..kinds.len()).find_map(|at| kinds[(first + at) % kinds.len()](&slip, &mut rng))?;
     Some(ToolCall { id: slip_id(right, so_far), ..wrong })
+}
+
+/// The call of these that a student would make in the place of the right `calls`, where it would be rejected: such a
+/// mistake is corrected at the place where it would have been made (the idea of dataset aggregation, Ross et al. 2011).
+/// Asked once a turn, so that it is always put right.
+pub(super) async fn of(
+    student: &dyn Policy,
+    calls: &[ToolCall],
+    request: TurnRequest<'_>,
+) -> Result<Option<ToolCall>, PolicyError> {
+    let Some(right) = calls.first().filter(|right| so_far(right, &request) == 0) else { return Ok(None) };
+    let messages: Vec<Message> = request.messages.iter().map(without_reasoning).collect();
+    // To a student every turn is the first: the turns before were not its own.
+    let asked = TurnRequest { messages: &messages, turn: 0, ..request };
+    let Message::Assistant { tool_calls, .. } = student.next_turn(asked).await?.message else {
+        return Ok(None);
+    };
+    // A call that cannot even be read has no form in which it could stand in a conversation.
+    let readable = |call: &&ToolCall| call.name.chars().all(|c| c.is_alphanumeric() || "_-.".contains(c));
+    let wrong = tool_calls.iter().filter(readable).find(|call| rejection(request.tools, call).is_some());
+    Ok(wrong.map(|wrong| ToolCall { id: slip_id(right, 0), ..wrong.clone() }))
+}
+
+/// As a student would have said it, who does not think aloud.
+fn without_reasoning(message: &Message) -> Message {
+    match message {
+        Message::Assistant { content, tool_calls, .. } => {
+            Message::Assistant { content: content.clone(), reasoning: None, tool_calls: tool_calls.clone() }
+        }
+        Message::System { .. } | Message::User { .. } | Message::Tool { .. } => message.clone(),
+    }
 }
 
 /// Whether the turn before was a slip of one of these calls.

@@ -1,11 +1,15 @@
 //! The expert is perfect, plans well, and says nothing that its trace has not shown.
 
 use astra_arena::distractors::{BandCounts, DistractorPool};
-use astra_arena::{Arena, RewardVariant, embed::LexicalEmbedder, hand};
+use astra_arena::{Arena, RewardVariant, Runtime, embed::LexicalEmbedder, hand};
 use astra_eval::{
-    BuiltinPolicy, Company, Played, SlippingExpert, SolveOptions, sft_record, solve, unfit_for_sft,
+    BuiltinPolicy, Company, PlayError, Played, Player, SlippingExpert, SolveOptions, sft_record, solve,
+    unfit_for_sft,
 };
-use astra_protocol::{GoalKind, Message, Reference, Stop, Value, value::text};
+use astra_protocol::{
+    BoxFuture, GoalKind, Message, Policy, PolicyError, PolicyTurn, Reference, Stop, ToolCall, TurnRequest,
+    Value, value::text,
+};
 use astra_testkit::{TestResult, hand_written_arena, runtime};
 use serde_json::Value as Json;
 use std::collections::BTreeSet;
@@ -63,7 +67,7 @@ fn slips_are_rejected_before_any_tool_runs_and_put_right() {
     let options = SolveOptions { samples: 6, ..SolveOptions::default() };
     let stop = AtomicBool::new(false);
     let company = Company { pool: None, stop: &stop, on_done: &mut |_| {} };
-    let expert = SlippingExpert { slips: 0.5 };
+    let expert = SlippingExpert { slips: 0.5, student: None };
     let played = solve(&runtime(), &arenas().unwrap(), &expert, &options, company).unwrap();
     let (mut slips, mut given_up, mut kinds) = (0, 0, BTreeSet::<&str>::new());
     for one in &played {
@@ -90,6 +94,68 @@ fn slips_are_rejected_before_any_tool_runs_and_put_right() {
     }
     assert!(slips > played.len() / 2 && kinds.len() > 3, "{slips} slips: {kinds:?}");
     assert!(given_up > 10, "{given_up} of {} gave up", played.len());
+}
+
+/// Answers every turn with the same calls.
+struct Student(Vec<ToolCall>);
+
+impl Player for Student {
+    fn name(&self) -> &'static str {
+        "student"
+    }
+
+    fn identity(&self) -> Json {
+        Json::Null
+    }
+
+    fn policy(&self, _: &Runtime, _: &Arc<Arena>, _: u64) -> Result<Box<dyn Policy>, PlayError> {
+        Ok(Box::new(Self(self.0.clone())))
+    }
+}
+
+impl Policy for Student {
+    fn name(&self) -> &'static str {
+        "student"
+    }
+
+    fn next_turn<'a>(&'a self, request: TurnRequest<'a>) -> BoxFuture<'a, Result<PolicyTurn, PolicyError>> {
+        let thinks = |message: &Message| matches!(message, Message::Assistant { reasoning: Some(_), .. });
+        assert!(request.turn == 0 && !request.messages.iter().any(thinks));
+        let message =
+            Message::Assistant { content: String::new(), reasoning: None, tool_calls: self.0.clone() };
+        Box::pin(async move { Ok(PolicyTurn::from(message)) })
+    }
+}
+
+#[test]
+fn a_students_wrong_calls_are_put_right_where_it_would_make_them() {
+    let call = |name: &str, arguments: &str| ToolCall {
+        id: "call_1".to_owned(),
+        name: name.to_owned(),
+        arguments: arguments.to_owned(),
+    };
+    let play = |calls: &[ToolCall]| {
+        let stop = AtomicBool::new(false);
+        let company = Company { pool: None, stop: &stop, on_done: &mut |_| {} };
+        let expert = SlippingExpert { slips: 0.0, student: Some(Box::new(Student(calls.to_vec()))) };
+        solve(&runtime(), &arenas().unwrap(), &expert, &SolveOptions::default(), company).unwrap()
+    };
+    let wrong = [call("malformed call", "{"), call("no_such_tool", r#"{"a":1}"#)];
+    for one in &play(&wrong) {
+        assert_eq!(unfit_for_sft(one, true), None, "{:#?}", one.trace.messages);
+        // One before each turn of right ones; what cannot be read is no call that could be shown.
+        let rejected: Vec<_> = one.log.iter().filter(|record| record.invalid()).collect();
+        assert!(rejected.iter().all(|record| record.call.name == "no_such_tool"));
+        let right: BTreeSet<usize> =
+            one.log.iter().filter(|record| !record.invalid()).map(|record| record.turn).collect();
+        assert_eq!(rejected.len(), right.len());
+        assert_eq!(one.score.recall.measured().unwrap_or(1.0), 1.0);
+    }
+    // What would run is the student's own business.
+    let station = call("find_station", r#"{"name":"Harbour"}"#);
+    let fares = |one: &&Played| one.arena.spec().provenance.name.as_deref() == Some("train_fares");
+    let played = play(&[station]);
+    assert!(played.iter().find(fares).unwrap().log.iter().all(|record| !record.invalid()));
 }
 
 #[test]

@@ -31,6 +31,10 @@ pub(crate) struct SolveArguments {
     /// twice it gives up; wrong turns have the weight 0 in `--sft` and are not learned
     #[arg(long, value_name = "P", requires = "sft")]
     slips: Option<f64>,
+    /// Checkpoint whose wrong calls the expert puts right: at each turn it is asked what it would call, and where that is
+    /// rejected the expert goes on from there
+    #[arg(long, value_name = "DIR", requires = "sft")]
+    slips_of: Option<PathBuf>,
     /// Write traces (part-*.jsonl), scores, settings and how distractors were chosen into this folder
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -41,17 +45,19 @@ pub(crate) struct SolveArguments {
 
 /// Plays.
 pub(crate) fn run(arguments: &SolveArguments, context: &Context) -> anyhow::Result<ExitStatus> {
-    let player = match arguments.slips {
-        Some(slips) => slipping(slips, &arguments.policy)?,
-        None => players::parse(
-            &arguments.policy,
-            arguments.sampling,
-            arguments.board.samples,
-            context.settings.threads,
-        )?,
+    let parse = |policy: &str| {
+        players::parse(policy, arguments.sampling, arguments.board.samples, context.settings.threads)
+    };
+    let slips = arguments.slips.is_some() || arguments.slips_of.is_some();
+    let player = if slips {
+        let student =
+            arguments.slips_of.as_ref().map(|folder| parse(&folder.to_string_lossy())).transpose()?;
+        slipping(arguments.slips.unwrap_or_default(), student, &arguments.policy)?
+    } else {
+        parse(&arguments.policy)?
     };
     let interrupt = Interrupt::install()?;
-    let board = arguments.board.set_up(context)?;
+    let board = arguments.board.set_up(&interrupt, context)?;
     let stage = Stage {
         engine: &board.engine,
         options: &board.options,
@@ -66,7 +72,7 @@ pub(crate) fn run(arguments: &SolveArguments, context: &Context) -> anyhow::Resu
         write(out, player.as_ref(), &played, &mixing, arguments, context)?;
     }
     if let Some(file) = &arguments.sft {
-        sft::write(file, &played, arguments.slips.is_some(), context)?;
+        sft::write(file, &played, slips, context)?;
     }
     print(player.name(), &numbers, board.arenas.len(), context)?;
     warn_of_masked(&played, context);
@@ -80,15 +86,20 @@ pub(crate) fn run(arguments: &SolveArguments, context: &Context) -> anyhow::Resu
 }
 
 /// Only the expert slips: it knows what is right.
-fn slipping(slips: f64, policy: &str) -> Result<Box<dyn Player>, InputError> {
+fn slipping(
+    slips: f64,
+    student: Option<Box<dyn Player>>,
+    policy: &str,
+) -> Result<Box<dyn Player>, InputError> {
     if policy != BuiltinPolicy::Expert.as_str() {
-        return Err(InputError::new(format!("`--slips` is for `--policy expert`, not `{policy}`"))
+        let option = if student.is_some() { "--slips-of" } else { "--slips" };
+        return Err(InputError::new(format!("`{option}` is for `--policy expert`, not `{policy}`"))
             .hint("leave it out: other policies make their own mistakes"));
     }
     if !(0.0..1.0).contains(&slips) {
         return Err(InputError::new(format!("`--slips {slips}`: expected a probability below 1")));
     }
-    Ok(Box::new(SlippingExpert { slips }))
+    Ok(Box::new(SlippingExpert { slips, student }))
 }
 
 fn print(policy: &str, numbers: &PolicyNumbers, arenas: usize, context: &Context) -> anyhow::Result<()> {

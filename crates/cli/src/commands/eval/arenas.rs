@@ -45,7 +45,7 @@ pub(crate) fn run(arguments: &EvalArenasArguments, context: &Context) -> anyhow:
     let player = parse(&arguments.policy)?;
     let against = arguments.against.as_deref().map(parse).transpose()?;
     let interrupt = Interrupt::install()?;
-    let board = arguments.board.set_up(context)?;
+    let board = arguments.board.set_up(&interrupt, context)?;
     // Without `--out` the stage still wants a folder; it goes with the process.
     let temporary = tempfile::tempdir()?;
     let out = arguments.out.as_deref().unwrap_or(temporary.path());

@@ -155,7 +155,7 @@ fn play_all(
     context: &Context,
 ) -> anyhow::Result<Option<Results>> {
     let bands = mixed.then(|| parse_bands(recipe::DISTRACTORS)).transpose()?;
-    let pool = bands.map(|_| embedding::pool(arenas, context)).transpose()?;
+    let pool = bands.map(|_| embedding::pool(arenas, interrupt, context)).transpose()?;
     let options = options(&context.settings, 1, bands);
     let stage = Stage { engine, options: &options, pool: pool.as_ref(), interrupt, printer: context.printer };
     let answerable: Vec<Arc<Arena>> =

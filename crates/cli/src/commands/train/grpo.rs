@@ -119,7 +119,7 @@ pub(crate) fn run(arguments: &GrpoArguments, context: &Context) -> anyhow::Resul
     }
     let engine = engine::start(context)?;
     let arenas: Vec<Arc<Arena>> = board::load(&records, &engine, context)?;
-    let pool = play.distractors.map(|_| embedding::pool(&arenas, context)).transpose()?;
+    let pool = play.distractors.map(|_| embedding::pool(&arenas, &interrupt, context)).transpose()?;
     let chat = Arc::new(chat);
     let environment = ArenaEnvironment {
         runtime: engine.runtime.clone(),
