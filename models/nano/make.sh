@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes the nano model again: arenas from the shipped tables, expert traces, tokenizer, weights, measurement.
-# usage: models/nano/make.sh FOLDER      (about five hours on 2 cores; ASTRA names the binary)
+# usage: models/nano/make.sh FOLDER      (about six hours on 2 cores; ASTRA names the binary)
 # Stopped, it goes on where it was. Same revision, seeds and number of threads give the same bytes.
 set -euo pipefail
 astra=${ASTRA:-astra}
