@@ -42,7 +42,7 @@ pub(crate) struct QuickstartArguments {
     /// Only make arenas and play them with the built-in policies, in every language and of up to six hops
     #[arg(long)]
     no_training: bool,
-    /// Make the base model anew instead of taking the one that astra carries (some six hours)
+    /// Make the base model anew instead of taking the one that astra carries (some seven hours)
     #[arg(long, conflicts_with = "no_training")]
     from_scratch: bool,
     /// Steps of fine-tuning
