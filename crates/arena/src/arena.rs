@@ -205,7 +205,9 @@ impl CompiledTool {
             .take(5)
             .map(|error| {
                 let at = error.instance_path().to_string();
-                let unknown = matches!(error.kind(), ValidationErrorKind::AdditionalProperties { .. });
+                // Where names may follow a pattern, a list of those that are spelled out would mislead.
+                let unknown = matches!(error.kind(), ValidationErrorKind::AdditionalProperties { .. })
+                    && self.schema.get("patternProperties").is_none();
                 match at.as_str() {
                     "" if unknown => format!("{error}; {}", self.usage()),
                     "" => error.to_string(),

@@ -431,14 +431,11 @@ struct BadArguments {
     problem: String,
 }
 
-/// Why a call would be rejected before any tool runs, where these tools are offered; nothing where it would run.
-pub fn rejection(tools: &[ToolDoc], call: &ToolCall) -> Option<String> {
-    let Some(doc) = tools.iter().find(|tool| tool.name == call.name) else {
-        return Some(format!("there is no tool `{}`", call.name));
-    };
+/// Whether a call would be rejected before any tool runs, where these tools are offered.
+pub fn is_rejected(tools: &[ToolDoc], call: &ToolCall) -> bool {
+    let Some(doc) = tools.iter().find(|tool| tool.name == call.name) else { return true };
     // A document that is broken itself rejects nothing: its arena would not have been loaded.
-    let tool = CompiledTool::new(doc).ok()?;
-    checked_arguments(&tool, &call.arguments).err().map(|bad| bad.problem)
+    CompiledTool::new(doc).is_ok_and(|tool| checked_arguments(&tool, &call.arguments).is_err())
 }
 
 /// Parsed arguments that fit the schema, or the problem in words with what could be parsed.

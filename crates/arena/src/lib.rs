@@ -26,6 +26,6 @@ mod reward;
 pub use answer::refusal;
 pub use arena::{Arena, ArenaError, Runtime};
 pub use call::{CallRecord, CallStatus};
-pub use episode::{AgentPlane, Episode, EpisodeLimits, EpisodeOptions, rejection};
+pub use episode::{AgentPlane, Episode, EpisodeLimits, EpisodeOptions, is_rejected};
 pub use gold::{GoldReplay, replay_gold};
 pub use reward::{Components, Credit, EpisodeScore, RewardVariant};

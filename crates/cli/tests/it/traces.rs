@@ -174,6 +174,9 @@ fn slips_are_in_the_traces_and_not_learned() {
     assert!(text.contains("\"weight\":0") && text.contains("invalid_arguments"));
     let refused = world.run(&[&solve[..], &["oracle"]].concat()).unwrap().expect_code(1).unwrap();
     assert!(refused.stderr.contains("`--slips` is for `--policy expert`"), "{}", refused.stderr);
+    let of = ["arenas", "solve", "arenas", "--slips-of", "oracle", "--sft", "x", "--policy", "expert"];
+    let refused = world.run(&of).unwrap().expect_code(1).unwrap();
+    assert!(refused.stderr.contains("`--slips-of oracle`: there is no `config.json`"), "{}", refused.stderr);
     let sure = ["arenas", "solve", "arenas", "--slips", "1", "--sft", "x", "--policy", "expert"];
     let refused = world.run(&sure).unwrap().expect_code(1).unwrap();
     assert!(refused.stderr.contains("expected a probability below 1"), "{}", refused.stderr);

@@ -6,7 +6,7 @@
 //! It is always a call that the host rejects before any tool runs, so it changes no state and credits nothing. Whoever
 //! learns from the trace must not learn the slip itself: [`sft_record`](crate::sft_record) gives such turns the weight 0.
 
-use astra_arena::rejection;
+use astra_arena::is_rejected;
 use astra_protocol::{
     Message, Policy, PolicyError, ToolCall, ToolDoc, TurnRequest, content_id, draw_below, draw_unit,
     parse_arguments, seeded_rng,
@@ -66,7 +66,7 @@ pub(super) fn instead_of(calls: &[ToolCall], share: f64, request: &TurnRequest<'
 
 /// The call of these that a student would make in the place of the right `calls`, where it would be rejected: such a
 /// mistake is corrected at the place where it would have been made (the idea of dataset aggregation, Ross et al. 2011).
-/// Asked once a turn, so that it is always put right.
+/// Asked once before each right turn: what follows is right, or a slip at random where those are wanted too.
 pub(super) async fn of(
     student: &dyn Policy,
     calls: &[ToolCall],
@@ -81,7 +81,7 @@ pub(super) async fn of(
     };
     // A call that cannot even be read has no form in which it could stand in a conversation.
     let readable = |call: &&ToolCall| call.name.chars().all(|c| c.is_alphanumeric() || "_-.".contains(c));
-    let wrong = tool_calls.iter().filter(readable).find(|call| rejection(request.tools, call).is_some());
+    let wrong = tool_calls.iter().filter(readable).find(|call| is_rejected(request.tools, call));
     Ok(wrong.map(|wrong| ToolCall { id: slip_id(right, 0), ..wrong.clone() }))
 }
 

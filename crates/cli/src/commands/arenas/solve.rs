@@ -50,8 +50,14 @@ pub(crate) fn run(arguments: &SolveArguments, context: &Context) -> anyhow::Resu
     };
     let slips = arguments.slips.is_some() || arguments.slips_of.is_some();
     let player = if slips {
-        let student =
-            arguments.slips_of.as_ref().map(|folder| parse(&folder.to_string_lossy())).transpose()?;
+        let student = arguments.slips_of.as_deref().map(|folder| -> anyhow::Result<_> {
+            if folder.join("config.json").is_file() {
+                return parse(&folder.to_string_lossy());
+            }
+            let error = format!("`--slips-of {}`: there is no `config.json` in it", folder.display());
+            Err(InputError::new(error).hint("name the folder of a model's checkpoint").into())
+        });
+        let student = student.transpose()?;
         slipping(arguments.slips.unwrap_or_default(), student, &arguments.policy)?
     } else {
         parse(&arguments.policy)?
