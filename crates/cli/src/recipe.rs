@@ -48,6 +48,8 @@ pub(crate) fn grpo(arenas: &Path, model: &Path, steps: u64, out: &Path) -> Line 
         .path("--model", model)
         .number("--steps", steps)
         .number("--lr", 1e-4)
+        // What twenty steps can teach is above all to sample what is known.
+        .number("--logit-scale-lr", 0.06)
         .number("--max-turns", TURNS)
         .number("--max-turn-tokens", TURN)
         .path("--out", out)

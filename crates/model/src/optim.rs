@@ -95,6 +95,18 @@ pub(crate) struct Step<'a> {
     pub(crate) scale: f64,
     /// Which numbers decay; in order, and together everything.
     pub(crate) segments: &'a [(Range<usize>, bool)],
+    /// Numbers with a common scale that learns beside them.
+    pub(crate) scale_of: Option<LearnedScale<'a>>,
+}
+
+/// A scale that some weights have in common and that AdamW learns as one number, its logarithm, at a rate of its own.
+///
+/// AdamW moves every weight as far as every other, whether its gradient is signal or noise, so a rate that is low enough
+/// for the noise is too low for what concerns them all alike. Summed along the weights, the noise averages out.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LearnedScale<'a> {
+    pub(crate) of: &'a Range<usize>,
+    pub(crate) rate: f64,
 }
 
 impl Step<'_> {
@@ -111,19 +123,21 @@ impl Step<'_> {
             return StepStats { grad_norm, applied: false };
         }
         moments.steps += 1;
-        moments.first.resize(weights.len(), 0.0);
-        moments.second.resize(weights.len(), 0.0);
+        let kept = weights.len() + usize::from(self.scale_of.is_some());
+        moments.first.resize(kept, 0.0);
+        moments.second.resize(kept, 0.0);
+        let slope = self.scale_of.map(|scale| dot(&weights[scale.of.clone()], &gradients[scale.of.clone()]));
         let AdamW { beta1, beta2, eps, weight_decay } = *self.options;
         // The 1e-6 is PyTorch's, in clip_grad_norm_.
         let clipped = self.clip.map_or(1.0, |limit| (limit / (grad_norm + 1e-6)).min(1.0));
         let power = moments.steps as f64;
-        let by = |decays: bool| Update {
+        let by = |rate: f64, decays: bool| Update {
             scale: (self.scale * clipped) as f32,
-            keep: if decays { (1.0 - self.rate * weight_decay) as f32 } else { 1.0 },
+            keep: if decays { (1.0 - rate * weight_decay) as f32 } else { 1.0 },
             beta1: beta1 as f32,
             beta2: beta2 as f32,
             eps: eps as f32,
-            size: (self.rate / (1.0 - beta1.powf(power))) as f32,
+            size: (rate / (1.0 - beta1.powf(power))) as f32,
             inverse_root: (1.0 / (1.0 - beta2.powf(power)).sqrt()) as f32,
         };
         weights
@@ -140,11 +154,29 @@ impl Step<'_> {
                 {
                     let at = range.start.max(start) - start..range.end.min(end) - start;
                     let (weights, gradients) = (&mut weights[at.clone()], &mut gradients[at.clone()]);
-                    update(weights, gradients, &mut first[at.clone()], &mut second[at], by(*decays));
+                    update(
+                        weights,
+                        gradients,
+                        &mut first[at.clone()],
+                        &mut second[at],
+                        by(self.rate, *decays),
+                    );
                 }
             });
+        if let (Some(scale), Some(slope)) = (self.scale_of, slope) {
+            let at = weights.len();
+            let (mut log, mut slope) = ([0.0], [slope as f32]);
+            let (first, second) = (&mut moments.first[at..], &mut moments.second[at..]);
+            update(&mut log, &mut slope, first, second, by(scale.rate, false));
+            let factor = log[0].exp();
+            weights[scale.of.clone()].iter_mut().for_each(|weight| *weight *= factor);
+        }
         StepStats { grad_norm, applied: true }
     }
+}
+
+fn dot(left: &[f32], right: &[f32]) -> f64 {
+    left.iter().zip(right).map(|(left, right)| f64::from(*left) * f64::from(*right)).sum()
 }
 
 /// Learning rate over steps: linear warm-up, then half a cosine down to a floor.
@@ -206,8 +238,14 @@ mod tests {
             let (head, tail) = expected.split_at_mut(border);
             reference(head, &scaled[..border], &mut pairs[..border], i32::from(step), 0.5);
             reference(tail, &scaled[border..], &mut pairs[border..], i32::from(step), 0.0);
-            let step =
-                Step { rate: 0.01, options: &options, clip: Some(3.0), scale: 0.5, segments: &segments };
+            let step = Step {
+                rate: 0.01,
+                options: &options,
+                clip: Some(3.0),
+                scale: 0.5,
+                segments: &segments,
+                scale_of: None,
+            };
             let stats = step.take(&mut weights, &mut gradients, &mut moments);
             assert!(stats.applied && (stats.grad_norm - norm).abs() < 1e-6 * norm);
             assert!(gradients.iter().all(|g| *g == 0.0));
@@ -218,12 +256,44 @@ mod tests {
     }
 
     #[test]
+    fn a_common_scale_learns_as_one_number_and_at_its_own_rate() {
+        let (mut weights, mut gradients) = (vec![5.0, 1.0, 2.0], vec![7.0, 3.0, -1.0]);
+        let mut moments = Moments::default();
+        let segments = [(0..3, false)];
+        let options = AdamW::default();
+        let of = 1..3;
+        for rate in [0.0, 0.0] {
+            let scale_of = Some(LearnedScale { of: &of, rate: 0.1 });
+            let step =
+                Step { rate, options: &options, clip: None, scale: 0.5, segments: &segments, scale_of };
+            step.take(&mut weights, &mut gradients, &mut moments);
+            gradients = vec![0.0, 6.0, 0.0];
+        }
+        // Slopes of the logarithm: 0.5 · (3·1 - 1·2), then 0.5 · 6 · what the first step made of 1.
+        let first = (-0.1f64).exp();
+        let (one, two) = (0.5, 3.0 * first);
+        let mean = (0.9 * 0.1 * one + 0.1 * two) / (1.0 - 0.81);
+        let square = (0.999 * 0.001 * one * one + 0.001 * two * two) / (1.0 - 0.999 * 0.999);
+        let factor = first * (-0.1 * mean / square.sqrt()).exp();
+        for (weight, expected) in weights.iter().zip([5.0, factor, 2.0 * factor]) {
+            assert!((f64::from(*weight) - expected).abs() < 1e-5, "{weight} instead of {expected}");
+        }
+    }
+
+    #[test]
     fn gradients_that_are_no_numbers_leave_everything_as_it_was() {
         let (mut weights, mut gradients) = (vec![1.0, 2.0], vec![f32::NAN, 1.0]);
         let mut moments = Moments::default();
         let segments = [(0..2, true)];
         let options = AdamW::default();
-        let step = Step { rate: 0.1, options: &options, clip: None, scale: 1.0, segments: &segments };
+        let step = Step {
+            rate: 0.1,
+            options: &options,
+            clip: None,
+            scale: 1.0,
+            segments: &segments,
+            scale_of: None,
+        };
         assert!(!step.take(&mut weights, &mut gradients, &mut moments).applied);
         assert_eq!((weights, gradients, moments.steps), (vec![1.0, 2.0], vec![0.0, 0.0], 0));
     }

@@ -160,7 +160,8 @@ impl<'a> Sft<'a> {
             seed: settings.seed,
             ..LoraOptions::default()
         });
-        let options = LearnOptions { threads, checkpointing: settings.checkpointing, lora };
+        let options =
+            LearnOptions { threads, checkpointing: settings.checkpointing, lora, logit_scale: None };
         let mut learner = Learner::new(weights, options)?;
         let mut progress = Progress::default();
         if let Some((_, newest)) = checkpoints.newest()? {

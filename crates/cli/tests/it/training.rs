@@ -217,7 +217,7 @@ fn prepare_unanswerable(world: &World) -> Result<()> {
     fresh(world, ["16", "1", "32"])
 }
 
-const GRPO: [&str; 19] = [
+const GRPO: [&str; 21] = [
     "train",
     "grpo",
     "arenas",
@@ -233,6 +233,8 @@ const GRPO: [&str; 19] = [
     "3",
     "--lr",
     "3e-3",
+    "--logit-scale-lr",
+    "0.01",
     "--checkpoint-every",
     "1",
     "--json",
@@ -327,6 +329,7 @@ fn what_never_or_always_succeeds_is_nothing_to_learn_from() {
     for (extra, named) in [
         (&["--group-size", "1"][..], "group_size"),
         (&["--temperature", "0"], "temperature"),
+        (&["--logit-scale-lr", "0"], "--logit-scale-lr"),
         (&["--steps", "0"], "at least one step"),
         (&["--distractors", "1,2"], "one or three whole numbers"),
         (&["--reward", "speed"], "episode.reward"),

@@ -16,7 +16,7 @@ pub use batch::{Batch, CrossEntropy, LossOutput, TokenLoss};
 use crate::lora::{Lora, LoraOptions};
 use crate::ops::rope::Angles;
 use crate::ops::{embedding, grow};
-use crate::optim::{AdamW, Moments, Step, StepStats};
+use crate::optim::{AdamW, LearnedScale, Moments, Step, StepStats};
 use crate::{ModelError, Weights};
 use decoder::{Backward, Decoder};
 use rayon::prelude::*;
@@ -33,6 +33,9 @@ pub struct LearnOptions {
     pub checkpointing: bool,
     /// Learn adapters instead of the weights.
     pub lora: Option<LoraOptions>,
+    /// Learn the scale of the logits too, as one number, at so many times the learning rate of each step. It is the
+    /// gain of the last norm, which adapters leave as it is, so the two do not go together.
+    pub logit_scale: Option<f64>,
 }
 
 /// Gradients of what is trained: of all weights, or of adapters only.
@@ -60,6 +63,7 @@ pub struct Learner {
     moments: Moments,
     /// Which numbers decay.
     segments: Vec<(Range<usize>, bool)>,
+    logit_scale: Option<f64>,
     angles: Angles,
     workspace: Workspace,
     pool: rayon::ThreadPool,
@@ -81,6 +85,13 @@ const ADAPTERS: &str = "lora";
 impl Learner {
     /// Takes weights in, to learn.
     pub fn new(weights: Weights, options: LearnOptions) -> Result<Self, ModelError> {
+        if let (Some(_), Some(scale)) = (&options.lora, options.logit_scale) {
+            return Err(ModelError::Unsupported {
+                field: "logit_scale",
+                value: scale.to_string(),
+                why: "adapters leave the last norm as it is".to_owned(),
+            });
+        }
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(options.threads)
             .thread_name(|thread| format!("learn-{thread}"))
@@ -97,6 +108,7 @@ impl Learner {
             gradients: Vec::new(),
             moments: Moments::default(),
             segments,
+            logit_scale: options.logit_scale,
             angles,
             workspace: Workspace::default(),
             pool,
@@ -204,13 +216,15 @@ impl Learner {
     /// One step of AdamW on `scale` times the gradients that were added up, which are zero afterwards. `clip` limits
     /// their global norm after scaling. Gradients that are no numbers are dropped, see [`StepStats::applied`].
     pub fn step(&mut self, rate: f64, options: &AdamW, clip: Option<f64>, scale: f64) -> StepStats {
-        let Self { weights, lora, gradients, moments, segments, pool, .. } = self;
+        let Self { weights, lora, gradients, moments, segments, logit_scale, pool, .. } = self;
+        let last_norm = weights.layout().final_norm();
+        let scale_of = logit_scale.map(|faster| LearnedScale { of: &last_norm, rate: rate * faster });
         let trained = match lora {
             Some(lora) => lora.data_mut(),
             None => weights.data_mut(),
         };
         gradients.resize(trained.len(), 0.0);
-        let step = Step { rate, options, clip, scale, segments };
+        let step = Step { rate, options, clip, scale, segments, scale_of };
         pool.install(|| step.take(trained, gradients, moments))
     }
 
@@ -257,12 +271,13 @@ impl Learner {
     pub fn restore(&mut self, state: &LearnerState<'_>) -> Result<(), ModelError> {
         let wrong = |name: &str, what: String| ModelError::Tensor { name: name.to_owned(), what };
         let trained = self.lora.as_ref().map_or(self.weights.data().len(), |lora| lora.data().len());
+        let kept = trained + usize::from(self.logit_scale.is_some());
         let find = |name: &'static str| match state.tensors.iter().find(|(given, _)| *given == name) {
             None => Err(wrong(name, "the state has none".to_owned())),
             // No step was taken yet: there are no moments.
             Some((_, data)) if data.is_empty() && name != ADAPTERS && state.steps == 0 => Ok(*data),
-            Some((_, data)) if data.len() == trained => Ok(*data),
-            Some((_, data)) => Err(wrong(name, format!("{} numbers, expected {trained}", data.len()))),
+            Some((_, data)) if data.len() == if name == ADAPTERS { trained } else { kept } => Ok(*data),
+            Some((_, data)) => Err(wrong(name, format!("{} numbers, expected {kept}", data.len()))),
         };
         let (first, second) = (find(FIRST)?.to_vec(), find(SECOND)?.to_vec());
         if let Some(lora) = &mut self.lora {

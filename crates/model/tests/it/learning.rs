@@ -269,10 +269,15 @@ fn adapters_give_what_merged_weights_give_and_their_gradients_follow_by_the_chai
 
 #[test]
 fn a_restored_learner_goes_on_with_the_same_bits() {
-    for lora in [None, Some(LoraOptions { rank: 2, ..LoraOptions::default() })] {
+    let adapters = LearnOptions { lora: Some(LoraOptions { rank: 2, ..LoraOptions::default() }), ..plain() };
+    let scale = LearnOptions { logit_scale: Some(2.0), ..plain() };
+    let both = LearnOptions { logit_scale: Some(2.0), ..adapters.clone() };
+    let weights = references().unwrap().remove(2).weights;
+    assert!(matches!(Learner::new(weights, both), Err(ModelError::Unsupported { .. })));
+    for options in [plain(), adapters, scale] {
         let reference = references().unwrap().remove(2);
         let loss = CrossEntropy { weights: &reference.counts };
-        let options = || LearnOptions { lora: lora.clone(), ..plain() };
+        let options = || options.clone();
         let mut learner = Learner::new(reference.weights.clone(), options()).unwrap();
         let step = |learner: &mut Learner| {
             let output = learner.forward_backward(&reference.batch, &loss).unwrap();

@@ -49,7 +49,7 @@ pub(crate) struct QuickstartArguments {
     #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
     sft_steps: u64,
     /// Steps of reinforcement learning
-    #[arg(long, value_name = "N", default_value_t = 40, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..))]
     grpo_steps: u64,
 }
 

@@ -49,6 +49,9 @@ pub(crate) struct GrpoArguments {
     /// Learning rate [default: 1e-5; 1e-4 with --lora]
     #[arg(long, value_name = "LR")]
     lr: Option<f64>,
+    /// Learn the scale of the logits as one number too, at this rate: how sure the policy is of all it does
+    #[arg(long, value_name = "LR", conflicts_with = "lora")]
+    logit_scale_lr: Option<f64>,
     /// Steps of linear warm-up
     #[arg(long, value_name = "N", default_value_t = 0)]
     warmup: u64,
@@ -132,7 +135,7 @@ pub(crate) fn run(arguments: &GrpoArguments, context: &Context) -> anyhow::Resul
         },
         play,
     };
-    let mut backend = backend(arguments, weights, context)?;
+    let mut backend = backend(arguments, &settings, weights, context)?;
     let mut screen = Screen::new(context.printer, &settings);
     let mut grpo = Grpo::open(&settings, &environment, &mut backend, folder.path())?;
     let ended = grpo.run(interrupt.flag(), &mut screen);
@@ -158,7 +161,11 @@ fn settings(arguments: &GrpoArguments, context: &Context) -> Result<GrpoSettings
     ])?;
     arguments.learning.check()?;
     let decay = arguments.weight_decay;
-    in_range(&[("--weight-decay", decay, (0.0..=1.0).contains(&decay), "from 0 to 1")])?;
+    let scale = arguments.logit_scale_lr.unwrap_or(1.0);
+    in_range(&[
+        ("--weight-decay", decay, (0.0..=1.0).contains(&decay), "from 0 to 1"),
+        ("--logit-scale-lr", scale, scale > 0.0 && scale.is_finite(), "above 0"),
+    ])?;
     let usual_lr = if arguments.learning.lora.is_some() { 1e-4 } else { 1e-5 };
     Ok(GrpoSettings {
         steps: arguments.steps,
@@ -190,7 +197,12 @@ fn play_settings(arguments: &GrpoArguments, context: &Context) -> anyhow::Result
     })
 }
 
-fn backend(arguments: &GrpoArguments, weights: Weights, context: &Context) -> anyhow::Result<NativeBackend> {
+fn backend(
+    arguments: &GrpoArguments,
+    settings: &GrpoSettings,
+    weights: Weights,
+    context: &Context,
+) -> anyhow::Result<NativeBackend> {
     let threads = context.settings.threads.get();
     let learning = &arguments.learning;
     let lora = learning.adapters().map(|(rank, alpha)| LoraOptions {
@@ -200,7 +212,9 @@ fn backend(arguments: &GrpoArguments, weights: Weights, context: &Context) -> an
         ..LoraOptions::default()
     });
     let engine = checkpoint::engine_options(&weights, arguments.concurrency, threads);
-    let learn = LearnOptions { threads, checkpointing: learning.activation_checkpointing, lora };
+    // The learner takes it as a multiple, so that it warms up with the rest.
+    let logit_scale = arguments.logit_scale_lr.map(|rate| rate / settings.lr);
+    let learn = LearnOptions { threads, checkpointing: learning.activation_checkpointing, lora, logit_scale };
     let options = NativeOptions { learn, engine, tokens_at_once: learning.tokens_at_once };
     Ok(NativeBackend::new(weights, options)?)
 }
@@ -220,6 +234,7 @@ fn folder(
         "tokens_at_once": arguments.learning.tokens_at_once,
         "lora": arguments.learning.lora,
         "lora_alpha": arguments.learning.lora_alpha,
+        "logit_scale_lr": arguments.logit_scale_lr,
         "activation_checkpointing": arguments.learning.activation_checkpointing,
         "model": weights.id(),
         "arenas": content_id(&json!(arenas)),

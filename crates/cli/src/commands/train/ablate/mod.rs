@@ -53,7 +53,7 @@ pub(crate) struct AblateArguments {
     #[arg(long, value_name = "S", value_delimiter = ',', default_value = "1,2,3")]
     seeds: Vec<u64>,
     /// Steps of each training
-    #[arg(long, value_name = "N", default_value_t = 40, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..))]
     steps: u64,
     /// Folder for runs, tables and figures; the same command continues there
     #[arg(long, value_name = "DIR")]
