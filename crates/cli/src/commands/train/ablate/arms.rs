@@ -192,8 +192,8 @@ mod tests {
         let default = words(Arm::Default).join(" ");
         assert_eq!(
             default,
-            "$ astra train grpo a --model m --steps 3 --max-turns 12 --max-turn-tokens 128 --out o/ARM-7 --seed 7 \
-             --distractors 1,1,1 --groups 2 --lr 0.5"
+            "$ astra train grpo a --model m --steps 3 --logit-scale-lr 0.06 --max-turns 12 --max-turn-tokens 128 \
+             --out o/ARM-7 --seed 7 --distractors 1,1,1 --groups 2 --lr 0.5"
         );
         let changed = |from: &str, to: &str| default.replace(from, to);
         for (arm, expected) in [
