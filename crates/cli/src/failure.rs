@@ -246,6 +246,7 @@ impl Hint for ModelError {
             Self::Cancelled => ExitStatus::Interrupted,
             Self::GeneratorEnded => ExitStatus::WeFailed,
             Self::BrokenLogits
+            | Self::Guide { .. }
             | Self::Io { .. }
             | Self::Malformed { .. }
             | Self::Unsupported { .. }

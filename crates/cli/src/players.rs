@@ -36,6 +36,9 @@ pub(crate) struct Sampling {
     /// Longest turn of a model, in tokens
     #[arg(long, value_name = "N", default_value_t = 512)]
     max_turn_tokens: usize,
+    /// Let a model write only calls that the offered tools accept (constrained decoding)
+    #[arg(long)]
+    strict_calls: bool,
 }
 
 /// A model at its checkpoint.
@@ -48,10 +51,10 @@ struct Checkpoint {
 impl Sampling {
     /// As the model means it. `samples` is how many episodes an arena it plays.
     fn settings(self, samples: usize) -> PolicySettings {
-        let Self { temperature, top_p, top_k, min_p, max_turn_tokens } = self;
+        let Self { temperature, top_p, top_k, min_p, max_turn_tokens, strict_calls } = self;
         let temperature = temperature.unwrap_or(if samples > 1 { 1.0 } else { 0.0 });
         let sampling = astra_model::Sampling { temperature, top_p, top_k, min_p };
-        PolicySettings { sampling, max_turn_tokens }
+        PolicySettings { sampling, max_turn_tokens, strict: strict_calls }
     }
 }
 
@@ -59,10 +62,13 @@ impl Checkpoint {
     fn load(folder: &Path, settings: PolicySettings, threads: usize) -> anyhow::Result<Self> {
         let (chat, weights) = checkpoint::open(folder, TemplateChoice::Auto)?;
         let astra_model::Sampling { temperature, top_p, top_k, min_p } = settings.sampling;
-        let identity = json!({
+        let mut identity = json!({
             "weights": weights.id(), "template": format!("{:?}", chat.template_kind()), "temperature": temperature,
             "top_p": top_p, "top_k": top_k, "min_p": min_p, "max_turn_tokens": settings.max_turn_tokens,
         });
+        if settings.strict {
+            identity["strict_calls"] = json!(true);
+        }
         let generator = checkpoint::generator(&weights, threads, TOGETHER)?;
         let name = folder.display().to_string();
         let policy = ModelPolicy::new(name.clone(), Arc::new(generator), Arc::new(chat), settings);
@@ -111,8 +117,10 @@ pub(crate) fn parse(
         return Err(InputError::new("`--max-turn-tokens 0`: a turn has at least one token").into());
     }
     if let Ok(builtin) = policy.parse::<BuiltinPolicy>() {
-        return if sampling.temperature.is_some() {
-            Err(InputError::new(format!("`{builtin}` does not sample: `--temperature` is for models"))
+        let for_models =
+            [(sampling.temperature.is_some(), "--temperature"), (sampling.strict_calls, "--strict-calls")];
+        return if let Some((_, option)) = for_models.iter().find(|(given, _)| *given) {
+            Err(InputError::new(format!("`{builtin}` does not sample: `{option}` is for models"))
                 .hint("leave it out, or name the folder of a checkpoint with `--policy`")
                 .into())
         } else {

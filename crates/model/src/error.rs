@@ -131,6 +131,12 @@ pub enum ModelError {
     /// The model computes no numbers.
     #[error("the model's logits are not finite numbers: its weights are broken")]
     BrokenLogits,
+    /// What may be written next could not be said.
+    #[error("constrained decoding: {what}")]
+    Guide {
+        /// What is wrong.
+        what: String,
+    },
     /// The generator that was asked is no more.
     #[error("the generator has ended")]
     GeneratorEnded,
@@ -191,6 +197,7 @@ impl ModelError {
             | Self::Token { .. }
             | Self::Sequence { .. }
             | Self::Sampling { .. }
+            | Self::Guide { .. }
             | Self::GeneratorEnded
             | Self::Cancelled => Vec::new(),
         }

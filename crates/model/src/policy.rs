@@ -6,7 +6,7 @@
 //! own (`TokenLimit`), not as a failure. Does not know arenas or rewards.
 
 use crate::generate::{Finish, Limits, Sampler, Sampling, Sequence};
-use crate::{Chat, ModelError};
+use crate::{CallCount, Chat, ModelError, TurnGrammar};
 use astra_protocol::{
     Boundary, BoxFuture, Message, Policy, PolicyError, PolicyTurn, Segment, TurnRequest, Usage,
 };
@@ -20,11 +20,14 @@ pub struct PolicySettings {
     pub sampling: Sampling,
     /// Tokens of a turn at most.
     pub max_turn_tokens: usize,
+    /// Whether only calls can be written that the tools accept. Log-probabilities stay those of the model alone, so what
+    /// was written this way is nothing that a policy gradient could learn from.
+    pub strict: bool,
 }
 
 impl Default for PolicySettings {
     fn default() -> Self {
-        Self { sampling: Sampling::default(), max_turn_tokens: 512 }
+        Self { sampling: Sampling::default(), max_turn_tokens: 512, strict: false }
     }
 }
 
@@ -108,6 +111,8 @@ pub struct ModelPlayer {
 /// An episode between two turns.
 struct UnderWay {
     sequence: Box<dyn Sequence>,
+    /// What its turns are kept to.
+    grammar: Option<TurnGrammar>,
     /// Messages that the model has read; its own turn is the next.
     read: usize,
     /// Whether its last turn ended with the token that the template ends turns with. Another end of sequence stops a
@@ -133,16 +138,27 @@ impl ModelPlayer {
     async fn turn(&self, request: TurnRequest<'_>) -> Result<PolicyTurn, ModelError> {
         let Shared { sampler, chat, settings, .. } = &*self.shared;
         let before = self.under_way.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let (sequence, suffix) = match before {
+        let (sequence, grammar, suffix) = match before {
             Some(episode) if request.turn > 0 => {
                 let suffix = self.suffix(&episode, request.messages)?;
-                (episode.sequence, suffix)
+                (episode.sequence, episode.grammar, suffix)
             }
             None if request.turn > 0 => return Err(strange("turn 0 was not asked of this player")),
-            Some(_) | None => (sampler.open(request.seed), chat.prompt(request.tools, request.messages)?),
+            Some(_) | None => {
+                let prompt = chat.prompt(request.tools, request.messages)?;
+                // Without tools nothing is a call that could be wrong.
+                let kept = settings.strict && !request.tools.is_empty();
+                let grammar = kept.then(|| chat.turn_grammar(request.tools, CallCount::Any)).transpose()?;
+                (sampler.open(request.seed), grammar, prompt)
+            }
         };
         let limits = Limits { max_new: settings.max_turn_tokens, stop: chat.stop_ids().to_vec() };
-        let written = sequence.turn(suffix.clone(), limits, settings.sampling).await?;
+        let written = match &grammar {
+            Some(grammar) => {
+                sequence.guided_turn(suffix.clone(), limits, settings.sampling, grammar.guide()).await?
+            }
+            None => sequence.turn(suffix.clone(), limits, settings.sampling).await?,
+        };
         let parsed = chat.parse(&written.tokens);
         self.count(written.finish, parsed.malformed.len());
         let usage = Usage { input_tokens: suffix.len() as u64, output_tokens: written.tokens.len() as u64 };
@@ -162,7 +178,7 @@ impl ModelPlayer {
                 },
             ]
         };
-        let episode = UnderWay { sequence, read: request.messages.len(), ended };
+        let episode = UnderWay { sequence, grammar, read: request.messages.len(), ended };
         *self.under_way.lock().unwrap_or_else(PoisonError::into_inner) = Some(episode);
         let exhausted = written.finish == Finish::Context;
         Ok(PolicyTurn { message: parsed.into(), usage, segments, exhausted })

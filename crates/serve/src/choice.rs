@@ -6,7 +6,7 @@
 use crate::request::Request;
 use astra_model::{
     Chat, Finish, Generator, LiveTurn, MALFORMED_CALL, ModelError, OpenSequence, PendingTurn, Sampled,
-    TurnDelta,
+    TurnDelta, TurnGrammar,
 };
 use astra_protocol::ToolCall;
 use std::sync::Arc;
@@ -64,7 +64,8 @@ impl Choice {
             let _ = told.send(sampled);
         };
         let (limits, sampling) = (request.limits.clone(), request.sampling);
-        let pending = sequence.turn_watched(request.prompt.clone(), limits, sampling, watch);
+        let guide = request.grammar.as_ref().map(TurnGrammar::guide);
+        let pending = sequence.turn_watched(request.prompt.clone(), limits, sampling, guide, watch);
         Self {
             tokens,
             pending: Some(pending),

@@ -129,6 +129,7 @@ impl From<ModelError> for Refusal {
             | ModelError::Token { .. }
             | ModelError::Sequence { .. }
             | ModelError::BrokenLogits
+            | ModelError::Guide { .. }
             | ModelError::GeneratorEnded => Self::Failed { what: error.to_string() },
         }
     }

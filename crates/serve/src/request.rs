@@ -5,7 +5,8 @@
 //! `temprature` would otherwise be an answer to another question. `top_k` and `min_p` go beyond the protocol.
 
 use crate::refusal::Refusal;
-use astra_model::{Calls, Chat, Conversation, Limits, Sampling};
+use astra_model::{CallCount, Calls, Chat, Conversation, Limits, Sampling, TurnGrammar};
+use astra_protocol::ToolDoc;
 use astra_protocol::seeded_rng;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -21,6 +22,8 @@ const MOST_STOPS: usize = 4;
 pub(crate) struct Request {
     pub(crate) prompt: Vec<u32>,
     pub(crate) calls: Calls,
+    /// What the turn is kept to.
+    pub(crate) grammar: Option<TurnGrammar>,
     pub(crate) limits: Limits,
     pub(crate) sampling: Sampling,
     pub(crate) stops: Vec<String>,
@@ -126,17 +129,20 @@ impl Request {
             return Err(Refusal::UnknownModel { asked, served: served.name.to_owned() });
         }
         refuse_unsupported(&fields)?;
-        let offered = are_tools_offered(&fields)?;
+        let choice = ToolChoice::read(fields.tool_choice.as_ref())?;
         let sampling = sampling(&fields)?;
         let seeds = seeds(&fields, served)?;
         let stops = stops(fields.stop)?;
         let max_new = max_new(fields.max_tokens, fields.max_completion_tokens)?;
         let delivery = delivery(fields.stream, fields.stream_options)?;
+        let is_strict = is_strict(fields.tools.as_ref())?;
+        let one_call = fields.parallel_tool_calls == Some(false);
         let mut record = json!({"messages": fields.messages});
         // Also tools that are not offered must be tools.
         record["tools"] = fields.tools.unwrap_or_default();
         let Conversation { tools, messages, .. } = Conversation::from_openai(&record)?;
-        let tools = if offered { tools } else { Vec::new() };
+        let tools = if choice == ToolChoice::None { Vec::new() } else { tools };
+        let grammar = grammar(served.chat, &tools, &choice, is_strict, one_call)?;
         let calls = if tools.is_empty() { Calls::AsText } else { Calls::Read };
         let prompt = served.chat.prompt(&tools, &messages)?;
         if prompt.len() >= served.context {
@@ -147,7 +153,7 @@ impl Request {
             stop: served.chat.stop_ids().to_vec(),
         };
         let logprobs = fields.logprobs.unwrap_or(false);
-        Ok(Self { prompt, calls, limits, sampling, stops, seeds, logprobs, delivery })
+        Ok(Self { prompt, calls, grammar, limits, sampling, stops, seeds, logprobs, delivery })
     }
 }
 
@@ -155,9 +161,6 @@ fn refuse_unsupported(fields: &Fields) -> Result<(), Refusal> {
     let refuse = |param, what: &str| Err(Refusal::Unsupported { param, what: what.to_owned() });
     if fields.top_logprobs.is_some_and(|count| count > 0) {
         return refuse("top_logprobs", "`logprobs` gives those of the tokens written, not of others");
-    }
-    if fields.parallel_tool_calls == Some(false) {
-        return refuse("parallel_tool_calls", "the model decides how many calls it makes in a turn");
     }
     for (param, penalty) in
         [("frequency_penalty", fields.frequency_penalty), ("presence_penalty", fields.presence_penalty)]
@@ -178,23 +181,83 @@ fn refuse_unsupported(fields: &Fields) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn are_tools_offered(fields: &Fields) -> Result<bool, Refusal> {
-    match &fields.tool_choice {
-        None | Some(Json::Null) => Ok(true),
-        Some(Json::String(choice)) if choice == "auto" => Ok(true),
-        Some(Json::String(choice)) if choice == "none" => Ok(false),
-        Some(Json::Object(_)) => Err(unforced()),
-        Some(Json::String(choice)) if choice == "required" => Err(unforced()),
-        Some(other) => Err(Refusal::Field {
-            param: "tool_choice".to_owned(),
-            what: format!("is {other}: expected \"auto\" or \"none\""),
-        }),
+/// Which calls the answer may have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum ToolChoice {
+    Auto,
+    None,
+    Required,
+    /// Of this tool.
+    Named(String),
+}
+
+impl ToolChoice {
+    fn read(choice: Option<&Json>) -> Result<Self, Refusal> {
+        let named = |choice: &Json| {
+            let name = choice["function"]["name"].as_str().filter(|_| choice["type"] == "function")?;
+            Some(Self::Named(name.to_owned()))
+        };
+        Ok(match choice {
+            None | Some(Json::Null) => Self::Auto,
+            Some(Json::String(choice)) if choice == "auto" => Self::Auto,
+            Some(Json::String(choice)) if choice == "none" => Self::None,
+            Some(Json::String(choice)) if choice == "required" => Self::Required,
+            Some(other) => named(other).ok_or_else(|| {
+                unchosen(format!(
+                    "is {other}: expected \"auto\", \"none\", \"required\" or a function by its name"
+                ))
+            })?,
+        })
     }
 }
 
-fn unforced() -> Refusal {
-    let what = "a call cannot be forced; `auto` and `none` are supported";
-    Refusal::Unsupported { param: "tool_choice", what: what.to_owned() }
+fn unchosen(what: String) -> Refusal {
+    Refusal::Field { param: "tool_choice".to_owned(), what }
+}
+
+/// Whether one of the tools wants its calls kept to its schema.
+fn is_strict(tools: Option<&Json>) -> Result<bool, Refusal> {
+    let mut is_strict = false;
+    for (index, tool) in tools.and_then(Json::as_array).into_iter().flatten().enumerate() {
+        match &tool["function"]["strict"] {
+            Json::Null => {}
+            Json::Bool(strict) => is_strict |= strict,
+            other @ (Json::Number(_) | Json::String(_) | Json::Array(_) | Json::Object(_)) => {
+                let param = format!("tools[{index}].function.strict");
+                return Err(Refusal::Field { param, what: format!("is {other}: expected true or false") });
+            }
+        }
+    }
+    Ok(is_strict)
+}
+
+/// What the answer must be kept to, for the protocol to be right about it.
+fn grammar(
+    chat: &Chat,
+    tools: &[ToolDoc],
+    choice: &ToolChoice,
+    is_strict: bool,
+    one_call: bool,
+) -> Result<Option<TurnGrammar>, Refusal> {
+    let forced = if one_call { CallCount::One } else { CallCount::AtLeastOne };
+    let (tools, count) = match choice {
+        ToolChoice::Required if tools.is_empty() => {
+            return Err(unchosen("is \"required\" without `tools`".to_owned()));
+        }
+        ToolChoice::Required => (tools, forced),
+        ToolChoice::Named(name) => {
+            let tool = tools
+                .iter()
+                .find(|tool| tool.name == *name)
+                .ok_or_else(|| unchosen(format!("names `{name}`, which is not among `tools`")))?;
+            (std::slice::from_ref(tool), forced)
+        }
+        ToolChoice::Auto if tools.is_empty() => return Ok(None),
+        ToolChoice::Auto if one_call => (tools, CallCount::AtMostOne),
+        ToolChoice::Auto if is_strict => (tools, CallCount::Any),
+        ToolChoice::Auto | ToolChoice::None => return Ok(None),
+    };
+    Ok(Some(chat.turn_grammar(tools, count)?))
 }
 
 fn sampling(fields: &Fields) -> Result<Sampling, Refusal> {

@@ -9,12 +9,13 @@
 
 use super::cache::{Block, CacheShape, Pool};
 use super::decoder::{Decoder, Piece};
+use super::guide::Guide;
 use super::kernel::Rows;
 use super::lanes::{BLOCK, Level, read_row};
-use super::sampler::{Sampling, sample, uniform};
+use super::sampler::{Sampling, sample, sample_guided, uniform};
 use super::sharing::{Peer, Share, share};
 use super::team::Team;
-use super::turns::{EngineLoad, EngineOptions, Event, Finish, Limits, Sampled, SequenceId};
+use super::turns::{Broken, EngineLoad, EngineOptions, Event, Finish, Limits, Sampled, SequenceId};
 use crate::{Config, ModelError, Weights};
 use std::collections::{HashMap, VecDeque};
 
@@ -39,17 +40,25 @@ impl Sequence {
 struct Turn {
     limits: Limits,
     sampling: Sampling,
+    guide: Option<Box<dyn Guide>>,
     written: usize,
 }
 
+/// What the next token of a sequence is drawn with.
+struct Draw<'a> {
+    sampling: Sampling,
+    guide: Option<&'a mut Box<dyn Guide>>,
+    seed: u64,
+    position: usize,
+}
+
 /// What a step gave a sequence.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 enum Drawn {
     /// It is still being read.
     Unasked,
     Token(Sampled),
-    /// Its logits are not finite numbers.
-    Broken,
+    Broken(Broken),
 }
 
 /// Writes many sequences at once.
@@ -148,6 +157,17 @@ impl Engine {
 
     /// Starts a turn: [`Engine::step`] writes it.
     pub fn generate(&mut self, id: SequenceId, limits: Limits, sampling: Sampling) -> Result<(), ModelError> {
+        self.generate_with(id, limits, sampling, None)
+    }
+
+    /// The same within what a guide allows.
+    pub fn generate_with(
+        &mut self,
+        id: SequenceId,
+        limits: Limits,
+        sampling: Sampling,
+        guide: Option<Box<dyn Guide>>,
+    ) -> Result<(), ModelError> {
         sampling.check()?;
         let context = self.context;
         let sequence = self.idle(id)?;
@@ -162,10 +182,10 @@ impl Engine {
             None
         };
         if ended.is_some() {
-            self.ended.push(Event { id, sampled: None, finished: ended, is_broken: false });
+            self.ended.push(Event { id, sampled: None, finished: ended, broken: None });
             return Ok(());
         }
-        sequence.turn = Some(Turn { limits, sampling, written: 0 });
+        sequence.turn = Some(Turn { limits, sampling, guide, written: 0 });
         self.waiting.push_back(id);
         Ok(())
     }
@@ -247,11 +267,13 @@ impl Engine {
                 Drawn::Unasked => None,
                 Drawn::Token(sampled) => {
                     let finished = self.take(&mut sequence, sampled);
-                    Some(Event { id, sampled: Some(sampled), finished, is_broken: false })
+                    Some(Event { id, sampled: Some(sampled), finished, broken: None })
                 }
-                Drawn::Broken => Some(Event { id, sampled: None, finished: None, is_broken: true }),
+                Drawn::Broken(broken) => {
+                    Some(Event { id, sampled: None, finished: None, broken: Some(broken) })
+                }
             };
-            if event.is_some_and(|event| event.is_broken || event.finished.is_some()) {
+            if event.as_ref().is_some_and(|event| event.broken.is_some() || event.finished.is_some()) {
                 sequence.turn = None;
                 self.running.retain(|other| *other != id);
             }
@@ -407,38 +429,50 @@ impl Engine {
         let Self { decoder, team, rows, .. } = self;
         let level = decoder.level();
         let mut pieces = Vec::with_capacity(planned.len());
-        let mut samplings = Vec::with_capacity(planned.len());
+        let mut asked = Vec::with_capacity(planned.len());
         for (_, sequence, count) in planned {
-            let end = sequence.cached + *count;
-            let sampling = sequence.turn.as_ref().filter(|_| end == sequence.ids.len());
-            samplings.push(sampling.map(|turn| (turn.sampling, sequence.seed, end)));
-            pieces.push(Piece {
-                ids: &sequence.ids[sequence.cached..end],
-                position: sequence.cached,
-                cache: &mut sequence.blocks,
-                logits: usize::from(sampling.is_some()),
+            let Sequence { seed, ids, cached, blocks, turn, .. } = sequence;
+            let end = *cached + *count;
+            let draw = turn.as_mut().filter(|_| end == ids.len()).map(|turn| Draw {
+                sampling: turn.sampling,
+                guide: turn.guide.as_mut(),
+                seed: *seed,
+                position: end,
             });
+            pieces.push(Piece {
+                ids: &ids[*cached..end],
+                position: *cached,
+                cache: blocks,
+                logits: usize::from(draw.is_some()),
+            });
+            asked.push(draw);
         }
-        let wanted = samplings.iter().flatten().count();
+        let wanted = asked.iter().flatten().count();
         rows.resize_with(wanted.max(rows.len()), Vec::new);
-        let mut draws = vec![Drawn::Broken; wanted];
+        let mut draws = vec![Drawn::Unasked; wanted];
         team.enter(|| {
             let vocabulary = decoder.config().vocab_size;
             let logits = decoder.forward(team, &mut pieces);
             let work: Vec<_> =
-                samplings.iter().flatten().zip(rows.iter_mut()).zip(draws.iter_mut()).enumerate().collect();
+                asked.iter_mut().flatten().zip(rows.iter_mut()).zip(draws.iter_mut()).enumerate().collect();
             let ns = (wanted * vocabulary) as f64 * 2.0;
-            team.each(work, ns, |(row, (((sampling, seed, position), numbers), drawn))| {
+            team.each(work, ns, |(row, ((draw, numbers), drawn))| {
                 numbers.resize(vocabulary, 0.0);
                 read_row(logits.lanes, logits.rows, row, 0, numbers);
-                if let Some((token, logprob)) = sample(level, numbers, sampling, uniform(*seed, *position)) {
-                    *drawn = Drawn::Token(Sampled { token, logprob });
-                }
+                let uniform = uniform(draw.seed, draw.position);
+                let chosen = match &mut draw.guide {
+                    Some(guide) => sample_guided(level, numbers, &draw.sampling, uniform, guide.as_mut()),
+                    None => sample(level, numbers, &draw.sampling, uniform).ok_or(Broken::Logits),
+                };
+                *drawn = match chosen {
+                    Ok((token, logprob)) => Drawn::Token(Sampled { token, logprob }),
+                    Err(broken) => Drawn::Broken(broken),
+                };
             });
         });
         let mut draws = draws.into_iter();
         let drawn = |wanted: &Option<_>| wanted.as_ref().and_then(|_| draws.next()).unwrap_or(Drawn::Unasked);
-        samplings.iter().map(drawn).collect()
+        asked.iter().map(drawn).collect()
     }
 
     /// Logits of every token of a text, `[tokens][vocab]`, computed in pieces of `piece` tokens; for tests and tools.

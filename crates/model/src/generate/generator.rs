@@ -4,9 +4,10 @@
 //! Everything that can go wrong with a turn is an error of that turn. Does not know tokens' meaning, like the engine.
 
 use super::engine::Engine;
+use super::guide::Guide;
 use super::reply::{Pending, Reply, reply};
 use super::sampler::Sampling;
-use super::turns::{EngineLoad, Event, Finish, Limits, Sampled, SequenceId};
+use super::turns::{Broken, EngineLoad, Event, Finish, Limits, Sampled, SequenceId};
 use crate::{ModelError, Weights};
 use astra_protocol::BoxFuture;
 use std::collections::HashMap;
@@ -33,6 +34,19 @@ pub trait Sequence: Send + Sync {
         limits: Limits,
         sampling: Sampling,
     ) -> BoxFuture<'_, Result<Turn, ModelError>>;
+
+    /// The same within what a guide allows. Engines that cannot be guided refuse.
+    fn guided_turn(
+        &self,
+        _suffix: Vec<u32>,
+        _limits: Limits,
+        _sampling: Sampling,
+        _guide: Box<dyn Guide>,
+    ) -> BoxFuture<'_, Result<Turn, ModelError>> {
+        Box::pin(std::future::ready(Err(ModelError::Guide {
+            what: "this engine cannot be guided".to_owned(),
+        })))
+    }
 }
 
 impl Sampler for Generator {
@@ -49,6 +63,16 @@ impl Sequence for OpenSequence {
         sampling: Sampling,
     ) -> BoxFuture<'_, Result<Turn, ModelError>> {
         Box::pin(Self::turn(self, suffix, limits, sampling))
+    }
+
+    fn guided_turn(
+        &self,
+        suffix: Vec<u32>,
+        limits: Limits,
+        sampling: Sampling,
+        guide: Box<dyn Guide>,
+    ) -> BoxFuture<'_, Result<Turn, ModelError>> {
+        Box::pin(self.start(suffix, limits, sampling, Some(guide), None))
     }
 }
 
@@ -99,6 +123,7 @@ enum Command {
         suffix: Vec<u32>,
         limits: Limits,
         sampling: Sampling,
+        guide: Option<Box<dyn Guide>>,
         watch: Watch,
         reply: Reply<Turn>,
     },
@@ -172,25 +197,34 @@ impl Drop for Generator {
 impl OpenSequence {
     /// Appends ids and writes a turn after them.
     pub fn turn(&self, suffix: Vec<u32>, limits: Limits, sampling: Sampling) -> PendingTurn {
-        self.start(suffix, limits, sampling, None)
+        self.start(suffix, limits, sampling, None, None)
     }
 
-    /// The same, telling of each token as it is written. `watch` runs on the generator's thread, where all sequences
+    /// The same, within what a guide allows if there is one, telling of each token as it is written. `watch` runs on the generator's thread, where all sequences
     /// wait for it; it is dropped when the turn has ended, before the answer is there.
     pub fn turn_watched(
         &self,
         suffix: Vec<u32>,
         limits: Limits,
         sampling: Sampling,
+        guide: Option<Box<dyn Guide>>,
         watch: impl FnMut(Sampled) + Send + 'static,
     ) -> PendingTurn {
-        self.start(suffix, limits, sampling, Some(Box::new(watch)))
+        self.start(suffix, limits, sampling, guide, Some(Box::new(watch)))
     }
 
-    fn start(&self, suffix: Vec<u32>, limits: Limits, sampling: Sampling, watch: Watch) -> PendingTurn {
+    fn start(
+        &self,
+        suffix: Vec<u32>,
+        limits: Limits,
+        sampling: Sampling,
+        guide: Option<Box<dyn Guide>>,
+        watch: Watch,
+    ) -> PendingTurn {
         let (reply, pending) = reply();
         // A command that cannot be sent drops its reply, which answers that the generator has ended.
-        let _ = self.commands.send(Command::Turn { id: self.id, suffix, limits, sampling, watch, reply });
+        let _ =
+            self.commands.send(Command::Turn { id: self.id, suffix, limits, sampling, guide, watch, reply });
         PendingTurn { pending, id: self.id, commands: self.commands.clone() }
     }
 }
@@ -262,9 +296,11 @@ impl Server {
     fn obey(&mut self, command: Command) {
         match command {
             Command::Open { id, seed } => self.engine.open_as(id, seed),
-            Command::Turn { id, suffix, limits, sampling, watch, reply } => {
-                let began =
-                    self.engine.extend(id, &suffix).and_then(|()| self.engine.generate(id, limits, sampling));
+            Command::Turn { id, suffix, limits, sampling, guide, watch, reply } => {
+                let began = self
+                    .engine
+                    .extend(id, &suffix)
+                    .and_then(|()| self.engine.generate_with(id, limits, sampling, guide));
                 if let Err(error) = began {
                     drop(watch);
                     reply.send(Err(error));
@@ -300,9 +336,12 @@ impl Server {
     }
 
     fn record(&mut self, event: Event) {
-        if event.is_broken {
+        if let Some(broken) = event.broken {
             if let Some(writing) = self.turns.remove(&event.id) {
-                writing.reply.send(Err(ModelError::BrokenLogits));
+                writing.reply.send(Err(match broken {
+                    Broken::Logits => ModelError::BrokenLogits,
+                    Broken::Guide(what) => ModelError::Guide { what },
+                }));
             }
             return;
         }

@@ -2,10 +2,13 @@
 //!
 //! The log-probability that is reported is the token's under softmax at the sampling temperature over the whole
 //! vocabulary, before top-k, top-p and min-p cut it (at temperature 1 when greedy): it is what a policy gradient
-//! differentiates, and it stays finite for every token. The random number of a token depends on the sequence's seed
+//! differentiates, and it stays finite for every token. A guide takes tokens out before all that, and changes the
+//! log-probability of none. The random number of a token depends on the sequence's seed
 //! and the token's position alone, so neither the order in which sequences finish nor their company changes a token.
 
+use super::guide::Guide;
 use super::lanes::{Level, exp_sum, exponentials};
+use super::turns::Broken;
 use crate::ModelError;
 
 /// How tokens are chosen. The default is greedy.
@@ -96,6 +99,29 @@ pub(crate) fn sample(
     // The weight may have underflowed to 0 only for tokens that are never drawn.
     let logprob = f64::from(weights[chosen as usize]).ln() - sum.ln();
     Some((chosen, logprob as f32))
+}
+
+/// [`sample`] among the tokens that a guide allows, which is told of the one chosen. The log-probability is the one over
+/// the whole vocabulary.
+pub(crate) fn sample_guided(
+    level: Level,
+    logits: &mut [f32],
+    sampling: &Sampling,
+    uniform: f64,
+    guide: &mut dyn Guide,
+) -> Result<(u32, f32), Broken> {
+    let scale = if sampling.temperature > 0.0 { 1.0 / sampling.temperature } else { 1.0 };
+    let (highest, sum) = exp_sum(level, logits, scale);
+    if !(highest.is_finite() && sum.is_finite()) {
+        return Err(Broken::Logits);
+    }
+    guide.restrict(logits).map_err(Broken::Guide)?;
+    let (allowed_highest, allowed_sum) = exp_sum(level, logits, scale);
+    let (token, logprob) = sample(level, logits, sampling, uniform)
+        .ok_or_else(|| Broken::Guide("no token may be next".to_owned()))?;
+    guide.wrote(token).map_err(Broken::Guide)?;
+    let of_allowed = f64::from((allowed_highest - highest) * scale) + allowed_sum.ln() - sum.ln();
+    Ok((token, (f64::from(logprob) + of_allowed) as f32))
 }
 
 /// Ids that top-k, top-p and min-p leave, likeliest first, equal ones by id.
@@ -306,6 +332,66 @@ mod tests {
                 let (id, logprob) = take(&logits, sampling, uniform);
                 assert!((id == 1 || id == 3) && logprob.is_finite(), "{id} {logprob}");
             }
+        }
+    }
+
+    /// Allows some ids and remembers what was written.
+    struct Only(Vec<u32>, Vec<u32>);
+
+    impl Guide for Only {
+        fn restrict(&mut self, logits: &mut [f32]) -> Result<(), String> {
+            for (id, logit) in logits.iter_mut().enumerate() {
+                if !self.0.contains(&(id as u32)) {
+                    *logit = f32::NEG_INFINITY;
+                }
+            }
+            Ok(())
+        }
+
+        fn wrote(&mut self, token: u32) -> Result<(), String> {
+            self.1.push(token);
+            Ok(())
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_guide_forbids_tokens_and_changes_no_log_probability(
+            logits in proptest::collection::vec(-40.0_f32..40.0, 1..300),
+            temperature in prop_oneof![Just(0.0_f32), 0.2_f32..3.0],
+            top_p in 0.1_f32..1.0,
+            allowed in proptest::collection::vec(0_u32..300, 0..6),
+            uniform in 0.0_f64..1.0,
+        ) {
+            let sampling = Sampling { temperature, top_p, ..Sampling::default() };
+            let ids = 0..logits.len() as u32;
+            let allowed: Vec<u32> = allowed.into_iter().map(|id| id % ids.end).collect();
+            let guided = |allowed: Vec<u32>| {
+                let mut guide = Only(allowed, Vec::new());
+                let mut logits = logits.clone();
+                let drawn = sample_guided(Level::best(), &mut logits, &sampling, uniform, &mut guide);
+                (drawn, guide.1)
+            };
+            let whole = softmax(&logits, if temperature > 0.0 { temperature } else { 1.0 });
+            match guided(allowed.clone()) {
+                (Ok((id, logprob)), written) => {
+                    prop_assert!(allowed.contains(&id));
+                    prop_assert_eq!(written, [id]);
+                    let expected = whole[id as usize].ln();
+                    prop_assert!((f64::from(logprob) - expected).abs() < 1e-3, "{} {}", logprob, expected);
+                    let likeliest = allowed.iter().map(|id| whole[*id as usize]).fold(0.0, f64::max);
+                    prop_assert!(temperature > 0.0 || whole[id as usize] >= likeliest * (1.0 - 1e-6));
+                }
+                (Err(broken), _) => {
+                    prop_assert!(allowed.is_empty() && matches!(broken, Broken::Guide(_)));
+                }
+            }
+            // Who is allowed everything draws what nobody guides.
+            let (free, _) = guided(ids.collect());
+            let (id, logprob) = take(&logits, sampling, uniform);
+            let (same, close) = free.unwrap();
+            prop_assert_eq!(same, id);
+            prop_assert!((close - logprob).abs() < 1e-4, "{} {}", close, logprob);
         }
     }
 

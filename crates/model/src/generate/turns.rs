@@ -57,8 +57,17 @@ pub struct Sampled {
     pub logprob: f32,
 }
 
+/// Why a turn cannot go on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Broken {
+    /// The model's logits are not finite numbers.
+    Logits,
+    /// Its [`super::Guide`] failed, in its words.
+    Guide(String),
+}
+
 /// Something that happened to a sequence in a step.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Event {
     /// The sequence.
     pub id: SequenceId,
@@ -66,8 +75,8 @@ pub struct Event {
     pub sampled: Option<Sampled>,
     /// Set on the last event of a turn.
     pub finished: Option<Finish>,
-    /// The turn cannot go on: the model's logits are not finite numbers. Neither of the others is set.
-    pub is_broken: bool,
+    /// Why the turn cannot go on; then neither of the others is set.
+    pub broken: Option<Broken>,
 }
 
 /// How busy an engine is.

@@ -5,6 +5,7 @@
 
 use super::compact::Compact;
 use super::example::Example;
+use super::grammar::{CallCount, Grammars, TurnGrammar};
 use super::jinja::{Guard, Jinja};
 use super::parse::{AssistantTurn, Calls, Grammar, Parser};
 use super::probe::{self, Probed};
@@ -14,6 +15,7 @@ use crate::ModelError;
 use astra_protocol::{Message, ToolCall, ToolDoc};
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::OnceLock;
 
 /// Which template to use.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -63,6 +65,8 @@ pub struct Chat {
     reasoning: Reasoning,
     /// The token that ends a turn comes first.
     stop_ids: Vec<u32>,
+    /// Made when the first grammar is asked for.
+    grammars: OnceLock<Grammars>,
 }
 
 impl std::fmt::Debug for Chat {
@@ -98,7 +102,8 @@ impl Chat {
             Template::Jinja(..) => Reasoning::Keep,
         };
         let parser = Parser::new(&tokenizer, grammar, opened);
-        Ok(Self { tokenizer, template, parser, reasoning: source.reasoning.unwrap_or(default), stop_ids })
+        let reasoning = source.reasoning.unwrap_or(default);
+        Ok(Self { tokenizer, template, parser, reasoning, stop_ids, grammars: OnceLock::new() })
     }
 
     /// The same chat with reasoning kept or left out.
@@ -157,6 +162,24 @@ impl Chat {
         message
             .first()
             .map_or(Ok(Vec::new()), |message| self.tokenizer.encode(&rendering.turn(message)?.pieces))
+    }
+
+    /// Assistant turns in which every call is one of `tools` with arguments that its schema accepts. Without tools, or
+    /// with a schema that is beyond grammars, it is an error that names the tool.
+    pub fn turn_grammar(&self, tools: &[ToolDoc], count: CallCount) -> Result<TurnGrammar, ModelError> {
+        if tools.is_empty() {
+            return Err(ModelError::Conversation {
+                field: "tools".to_owned(),
+                what: "there are none that calls could be kept to".to_owned(),
+            });
+        }
+        let grammars = if let Some(grammars) = self.grammars.get() {
+            grammars
+        } else {
+            let made = Grammars::new(&self.tokenizer, &self.stop_ids)?;
+            self.grammars.get_or_init(|| made)
+        };
+        grammars.calls(&self.parser, tools, count)
     }
 
     /// A training example: the ids that a rollout would have, and which of them the assistant wrote.

@@ -7,6 +7,7 @@
 mod chat;
 mod compact;
 mod example;
+mod grammar;
 mod jinja;
 mod live;
 mod openai;
@@ -18,6 +19,7 @@ mod tokenizer;
 
 pub use chat::{Chat, Reasoning, TemplateChoice, TemplateKind};
 pub use example::Example;
+pub use grammar::{CallCount, TurnGrammar};
 pub use live::{LiveTurn, TurnDelta};
 pub use openai::Conversation;
 pub use parse::{AssistantTurn, Calls, MALFORMED_CALL};

@@ -54,21 +54,21 @@ pub(crate) enum Grammar {
 
 /// A marker, as token where the vocabulary has it, else as text.
 #[derive(Clone, Copy, Debug)]
-struct Marker {
-    text: &'static str,
-    id: Option<u32>,
+pub(super) struct Marker {
+    pub(super) text: &'static str,
+    pub(super) id: Option<u32>,
 }
 
 /// Reads assistant turns in one grammar.
 #[derive(Clone, Debug)]
 pub(crate) struct Parser {
-    grammar: Grammar,
+    pub(super) grammar: Grammar,
     /// The turn's header has already opened the reasoning.
-    opened: bool,
-    think: Marker,
-    think_end: Marker,
-    call: Marker,
-    call_end: Marker,
+    pub(super) opened: bool,
+    pub(super) think: Marker,
+    pub(super) think_end: Marker,
+    pub(super) call: Marker,
+    pub(super) call_end: Marker,
 }
 
 /// Written text with the control tokens in it.

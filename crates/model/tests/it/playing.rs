@@ -1,11 +1,11 @@
 //! Turns for many threads, and a model as a policy.
 
-use crate::tokens::world::{CONTROLS, chat};
+use crate::tokens::world::{CONTROLS, chat, tool};
 use astra_model::{
     Batch, Chat, Config, CrossEntropy, Engine, EngineOptions, Finish, Generator, LearnOptions, Learner,
     Limits, ModelError, ModelPolicy, PolicySettings, Sampling, TemplateChoice, Turn, TurnCounts, Weights,
 };
-use astra_protocol::{Message, Policy, PolicyTurn, Segment, TurnRequest};
+use astra_protocol::{Message, Policy, PolicyTurn, Segment, ToolCall, TurnRequest};
 use serde_json::json;
 use std::error::Error;
 use std::sync::Arc;
@@ -80,7 +80,7 @@ fn turns_that_are_dropped_or_cannot_be_written_leave_the_others_alone() {
 
 fn policy(chat: &Arc<Chat>, max_turn_tokens: usize) -> Result<(ModelPolicy, Weights), Box<dyn Error>> {
     let weights = weights(chat.tokenizer().vocab_size())?;
-    let settings = PolicySettings { sampling: Sampling::at(1.0), max_turn_tokens };
+    let settings = PolicySettings { sampling: Sampling::at(1.0), max_turn_tokens, strict: false };
     let policy = ModelPolicy::new("m", Arc::new(generator(&weights)?), Arc::clone(chat), settings);
     Ok((policy, weights))
 }
@@ -153,6 +153,39 @@ fn a_turn_that_another_end_of_sequence_stopped_is_ended_as_the_template_ends_tur
         }
     }
     assert!(stopped_by_the_other > 0);
+}
+
+#[test]
+fn a_strict_policy_writes_no_call_that_the_tools_refuse() {
+    let chat = Arc::new(chat(&CONTROLS, &json!({}), TemplateChoice::Compact).unwrap());
+    let tools = [tool("count", "Counts.", &json!({"properties": {"to": {"enum": [3, 4]}}})).unwrap()];
+    let weights = weights(chat.tokenizer().vocab_size()).unwrap();
+    let mut calls = [0; 2];
+    for (strict, calls) in [false, true].into_iter().zip(&mut calls) {
+        let settings = PolicySettings { sampling: Sampling::at(1.0), max_turn_tokens: 80, strict };
+        let generator = Arc::new(generator(&weights).unwrap());
+        let policy = ModelPolicy::new("m", generator, Arc::clone(&chat), settings);
+        for seed in 0..30 {
+            let player = policy.player();
+            let mut messages = vec![Message::User { content: "How many?".to_owned() }];
+            for turn in 0..2 {
+                let request = TurnRequest { tools: &tools, messages: &messages, seed, turn };
+                let turn = pollster::block_on(player.next_turn(request)).unwrap();
+                let whole = turn.segments[1].ids.last() == chat.end_of_turn().first();
+                if let (Message::Assistant { tool_calls, .. }, true) = (&turn.message, whole) {
+                    let right = |call: &ToolCall| {
+                        call.name == "count"
+                            && ["{}", r#"{"to":3}"#, r#"{"to":4}"#]
+                                .contains(&&*call.arguments.replace(' ', ""))
+                    };
+                    assert!(!strict || tool_calls.iter().all(right), "{tool_calls:?}");
+                    *calls += tool_calls.iter().filter(|call| right(call)).count();
+                }
+                messages.extend([turn.message, Message::User { content: "And now?".to_owned() }]);
+            }
+        }
+    }
+    assert!(calls[0] == 0 && calls[1] > 3, "{calls:?}");
 }
 
 #[test]

@@ -65,6 +65,70 @@ fn tools_are_called_and_their_results_are_read() {
 }
 
 #[test]
+fn calls_can_be_forced_and_bounded() {
+    let world = World::new().unwrap();
+    let two = json!([tools()[0], {"type": "function", "function": {"name": "clock", "parameters":
+        {"type": "object", "properties": {"zone": {"enum": ["utc", "cet"]}}, "required": ["zone"]}}}]);
+    let clock = json!({"type": "function", "function": {"name": "clock"}});
+    // What the model would not do by itself: a call instead of its story, of a tool that it has never seen.
+    for (question, more, names) in [
+        (STORY, json!({"tool_choice": "required"}), None),
+        (STORY, json!({"tool_choice": clock}), Some(&["clock"][..])),
+        (WEATHER, json!({"tool_choice": clock, "temperature": 2, "seed": 4}), Some(&["clock"][..])),
+        (BOTH, json!({"parallel_tool_calls": false}), Some(&["weather"][..])),
+    ] {
+        let mut fields =
+            json!({"messages": [user(question)], "tools": two, "temperature": 0, "max_tokens": 200});
+        fields.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        if names == Some(&["clock"][..]) {
+            fields["parallel_tool_calls"] = json!(false);
+        }
+        let said = world.ask(&fields).unwrap();
+        let choice = &said.body["choices"][0];
+        let calls = choice["message"]["tool_calls"].as_array().cloned().unwrap_or_default();
+        assert!(!calls.is_empty(), "{fields}: {said:?}");
+        if choice["finish_reason"] == "tool_calls" {
+            for call in &calls {
+                let arguments: Json =
+                    serde_json::from_str(call["function"]["arguments"].as_str().unwrap()).unwrap();
+                let [key, value] = if call["function"]["name"] == "clock" {
+                    ["zone", arguments["zone"].as_str().filter(|zone| ["utc", "cet"].contains(zone)).unwrap()]
+                } else {
+                    ["city", arguments["city"].as_str().unwrap()]
+                };
+                assert_eq!(arguments, json!({key: value}), "{calls:?}");
+            }
+        }
+        if let Some(names) = names {
+            let called: Vec<&str> =
+                calls.iter().map(|call| call["function"]["name"].as_str().unwrap()).collect();
+            assert_eq!(
+                (called.as_slice(), &choice["finish_reason"]),
+                (names, &json!("tool_calls")),
+                "{said:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn strict_tools_change_no_call_that_was_right() {
+    let world = World::new().unwrap();
+    let mut strict = tools();
+    strict[0]["function"]["strict"] = json!(true);
+    for question in [WEATHER, BOTH] {
+        let ask = |tools: &Json| {
+            let fields =
+                json!({"messages": [user(question)], "tools": tools, "temperature": 0, "logprobs": true});
+            let mut body = world.ask(&fields).unwrap().body;
+            let calls = body["choices"][0]["message"]["tool_calls"].take();
+            calls.as_array().unwrap().iter().map(|call| call["function"].clone()).collect::<Vec<_>>()
+        };
+        assert_eq!(ask(&tools()), ask(&strict));
+    }
+}
+
+#[test]
 fn without_tools_on_offer_nothing_is_a_call() {
     let world = World::new().unwrap();
     let asked =

@@ -39,6 +39,19 @@ fn fields_that_cannot_be_meant_are_named_with_what_was_expected() {
             "text",
         ),
         (json!({"messages": talk, "tools": tools(), "tool_choice": "maybe"}), 400, "tool_choice", "auto"),
+        (json!({"messages": talk, "tool_choice": "required"}), 400, "tool_choice", "without `tools`"),
+        (
+            json!({"messages": talk, "tools": tools(), "tool_choice": {"type": "function", "function": {"name": "x"}}}),
+            400,
+            "tool_choice",
+            "names `x`",
+        ),
+        (
+            json!({"messages": talk, "tools": [{"type": "function", "function": {"name": "a", "strict": 1}}]}),
+            400,
+            "tools[0].function.strict",
+            "true or false",
+        ),
         (json!({"messages": [user(&"word ".repeat(600))]}), 400, "messages", "context of 512"),
     ] {
         let refused = world.ask(&fields).unwrap();
@@ -55,14 +68,11 @@ fn what_this_server_does_not_do_is_refused_by_name_and_its_neutral_value_is_not(
     let world = World::new().unwrap();
     for (param, wanted, neutral) in [
         ("top_logprobs", json!(3), json!(0)),
-        ("parallel_tool_calls", json!(false), json!(true)),
         ("frequency_penalty", json!(0.5), json!(0)),
         ("presence_penalty", json!(-1), json!(0.0)),
         ("logit_bias", json!({"5": 1}), json!({})),
         ("response_format", json!({"type": "json_object"}), json!({"type": "text"})),
         ("modalities", json!(["audio"]), json!(["text"])),
-        ("tool_choice", json!("required"), json!("auto")),
-        ("tool_choice", json!({"type": "function", "function": {"name": "weather"}}), Json::Null),
     ] {
         let asked = |value: &Json| json!({"messages": [user(STORY)], "max_tokens": 1, param: value});
         let refused = world.ask(&asked(&wanted)).unwrap();

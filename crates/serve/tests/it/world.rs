@@ -128,7 +128,7 @@ impl World {
             let _ = opened.recv();
         };
         let limits = Limits { max_new: 1, stop: Vec::new() };
-        let pending = sequence.turn_watched(vec![1], limits, Sampling::default(), watch);
+        let pending = sequence.turn_watched(vec![1], limits, Sampling::default(), None, watch);
         at_gate.recv()?;
         Ok(Gate { _open: open, _pending: pending, _sequence: sequence })
     }

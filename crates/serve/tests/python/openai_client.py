@@ -75,6 +75,9 @@ def tool_loop():
     assert last.message.content == "It is 4 degrees." and last.finish_reason == "stop"
     both = ask(BOTH, tools=TOOLS).choices[0].message.tool_calls
     assert [json.loads(call.function.arguments)["city"] for call in both] == ["Oslo", "Rome"]
+    forced = ask(STORY, tools=TOOLS, tool_choice="required", parallel_tool_calls=False, max_tokens=200).choices[0]
+    (call,) = forced.message.tool_calls
+    assert call.function.name == "weather" and forced.message.content is None
     plain = ask(WEATHER, tools=TOOLS, tool_choice="none", max_tokens=30).choices[0]
     assert plain.message.tool_calls is None
 

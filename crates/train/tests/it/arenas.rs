@@ -29,7 +29,7 @@ fn groups(task: usize, play: PlaySettings, seeds: &[(u64, &[u64])]) -> Result<Ve
         arenas: &arenas,
         pool: Some(&pool),
         chat: Arc::new(own.chat()?),
-        policy: PolicySettings { sampling: Sampling::at(1.0), max_turn_tokens: 12 },
+        policy: PolicySettings { sampling: Sampling::at(1.0), max_turn_tokens: 12, strict: false },
         play,
     };
     assert_eq!((environment.tasks(), environment.name(task)), (4, arenas[task].id().0.as_str()));

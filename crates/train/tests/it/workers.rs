@@ -160,7 +160,7 @@ fn train(runtime: &Runtime, arenas: &[Arc<Arena>], masked: &BTreeSet<u64>) -> Re
             arenas,
             pool: None,
             chat: Arc::new(chat),
-            policy: PolicySettings { sampling: Sampling::at(1.0), max_turn_tokens: 4 },
+            policy: PolicySettings { sampling: Sampling::at(1.0), max_turn_tokens: 4, strict: false },
             play: PlaySettings { max_turns: 6, ..PlaySettings::default() },
         },
         masked,

@@ -116,7 +116,7 @@ impl Talk {
             // Who listens goes only when the process ends.
             let _ = told.send(sampled.token);
         };
-        let pending = sequence.turn_watched(suffix, limits, self.sampling, watch);
+        let pending = sequence.turn_watched(suffix, limits, self.sampling, None, watch);
         let mut live = LiveTurn::new(Arc::clone(&self.chat), Calls::AsText);
         let mut whole = TurnDelta::default();
         let mut tell = |delta: TurnDelta| -> anyhow::Result<()> {

@@ -132,6 +132,8 @@ pub(crate) fn run(arguments: &GrpoArguments, context: &Context) -> anyhow::Resul
         policy: PolicySettings {
             sampling: Sampling::at(arguments.temperature),
             max_turn_tokens: arguments.max_turn_tokens,
+            // What was drawn must be what the gradient differentiates: the model's own distribution.
+            strict: false,
         },
         play,
     };

@@ -1,6 +1,7 @@
 //! Conversations to ids and back, through every template.
 
 mod foreign;
+mod grammar;
 mod properties;
 mod reading;
 mod reference;
