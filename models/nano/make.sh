@@ -71,3 +71,4 @@ cat wrong.jsonl wrong.jsonl wrong.jsonl wrong.jsonl wrong.jsonl wrong.jsonl > wr
 # Everything that it has seen.
 { head -n 1 split/train.keys; tail -q -n +2 split/train.keys more-split/train.keys | LC_ALL=C sort -u; } > train.keys
 "$astra" eval arenas split/held-out --policy last/model --against null --distractors 1,1,1 --out evaluation
+"$astra" eval arenas split/held-out --policy last/model --distractors 1,1,1 --strict-calls --out evaluation-strict

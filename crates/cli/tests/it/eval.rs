@@ -208,6 +208,8 @@ fn a_policy_that_is_none_is_refused_with_the_names() {
     assert!(said.contains("tokenizer.json"), "{said}");
     let said = refused(&["--policy", "random", "--temperature", "1"]).unwrap();
     assert!(said.contains("`random` does not sample"), "{said}");
+    let said = refused(&["--policy", "random", "--strict-calls"]).unwrap();
+    assert!(said.contains("`--strict-calls` is for models"), "{said}");
     for bad in [["--success", "0"], ["--samples", "0"], ["--distractors", "1,2"], ["--temperature", "-1"]] {
         let said = refused(&[&["--policy", "random"][..], &[bad.join("=").as_str()][..]].concat()).unwrap();
         assert!(said.starts_with(&format!("error: `{} {}", bad[0], bad[1])), "{said}");

@@ -142,7 +142,9 @@ impl Grammars {
 fn turn(parser: &Parser, forms: &[String], chosen: &[usize], count: CallCount) -> String {
     let Parser { grammar, opened, think, think_end, call, call_end } = parser;
     let mut lark = String::from("TEXT: /(?s:.+)/\nSPACE: /[ \\n]{1,4}/\nCOMMA: /, ?/\nCOLON: /: ?/\n");
-    chosen.iter().for_each(|at| lark.push_str(&forms[*at]));
+    for at in chosen {
+        lark.push_str(&forms[*at]);
+    }
     let mut rule = |name: &str, is: &str| {
         let _ = writeln!(lark, "{name}: {is}");
     };

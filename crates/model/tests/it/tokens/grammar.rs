@@ -197,7 +197,12 @@ proptest! {
             };
             if ended {
                 let turn = chat.parse(&ids);
-                prop_assert!(turn.malformed.is_empty(), "{:?}", turn.malformed);
+                // A grammar has no bound for numbers; readers have.
+                let is_huge = |what: &String| what.contains("number out of range");
+                prop_assert!(turn.malformed.iter().all(is_huge), "{:?}", turn.malformed);
+                if !turn.malformed.is_empty() {
+                    continue;
+                }
                 prop_assert!(!forced || !turn.calls.is_empty());
                 for call in &turn.calls {
                     let at = tools.iter().position(|tool| tool.name == call.name);
