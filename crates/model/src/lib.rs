@@ -27,7 +27,7 @@ pub use config::{Config, Rope, RopeScaling};
 pub use error::{FetchProblem, ModelError};
 pub use generate::{
     Broken, Engine, EngineLoad, EngineOptions, Event, Finish, Generator, Guide, Limits, OpenSequence,
-    PendingTurn, Sampled, Sampler, Sampling, Sequence, SequenceId, Turn,
+    PendingTurn, Sampled, Sampler, Sampling, Sequence, SequenceId, Turn, TurnOptions,
 };
 pub use init::{InitOptions, init};
 pub use learn::{Batch, CrossEntropy, Family, LearnOptions, Learner, LearnerState, LossOutput, TokenLoss};
@@ -36,8 +36,8 @@ pub use optim::{AdamW, Schedule, StepStats};
 pub use policy::{ModelPlayer, ModelPolicy, PolicySettings, TurnCounts};
 pub use source::{Endpoints, Fetched, Wanted, Watcher, get};
 pub use tokens::{
-    AssistantTurn, CallCount, Calls, Chat, Conversation, Example, LiveTurn, MALFORMED_CALL, Piece, Reasoning,
-    TemplateChoice, TemplateKind, Tokenizer, TurnDelta, TurnGrammar, template_config,
+    AnswerSchema, AssistantTurn, CallCount, Calls, Chat, Conversation, Example, LiveTurn, MALFORMED_CALL,
+    Piece, Reasoning, TemplateChoice, TemplateKind, Tokenizer, TurnDelta, TurnGrammar, template_config,
 };
 pub use weights::{
     LayerRanges, Layout, SaveOptions, StoredAs, Tensor, Weights, convert_gguf, read_tensors, write_tensors,

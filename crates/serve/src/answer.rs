@@ -4,7 +4,7 @@
 //! once. Reasoning stands in `reasoning_content`, where other servers put it. A call comes in one piece, because it is
 //! certain only when it is whole.
 
-use crate::choice::{Choice, Ended, News};
+use crate::choice::{Choice, Ended, News, Written};
 use crate::refusal::Refusal;
 use crate::request::{Delivery, Request};
 use astra_model::{Chat, Generator, ModelError, Sampled};
@@ -71,7 +71,7 @@ impl Answer {
             chat: Arc::clone(chat),
             news: stream::select_all(news),
             choices: request.seeds.len(),
-            logprobs: request.logprobs,
+            logprobs: request.logprobs.is_some(),
             delivery: request.delivery,
             prompt_tokens: request.prompt.len(),
             completion_tokens: 0,
@@ -170,15 +170,19 @@ impl Answer {
 
     /// The entries of a choice's news where they were asked for. The token that ends a turn is not of its message.
     fn logprobs(&self, news: &News) -> Vec<Json> {
-        let is_of_message = |sampled: &&Sampled| !self.chat.stop_ids().contains(&sampled.token);
+        let is_of_message = |written: &&Written| !self.chat.stop_ids().contains(&written.sampled.token);
         let wanted = news.tokens.iter().filter(|_| self.logprobs).filter(is_of_message);
         let tokenizer = self.chat.tokenizer();
         let entry = |sampled: &Sampled| {
             let bytes = tokenizer.bytes_of(sampled.token);
-            json!({"token": String::from_utf8_lossy(bytes), "logprob": sampled.logprob, "bytes": bytes,
-                "top_logprobs": []})
+            json!({"token": String::from_utf8_lossy(bytes), "logprob": sampled.logprob, "bytes": bytes})
         };
-        wanted.map(entry).collect()
+        let with_likeliest = |written: &Written| {
+            let mut json = entry(&written.sampled);
+            json["top_logprobs"] = written.likeliest.iter().map(entry).collect();
+            json
+        };
+        wanted.map(with_likeliest).collect()
     }
 }
 

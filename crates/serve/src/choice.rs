@@ -6,7 +6,7 @@
 use crate::request::Request;
 use astra_model::{
     Chat, Finish, Generator, LiveTurn, MALFORMED_CALL, ModelError, OpenSequence, PendingTurn, Sampled,
-    TurnDelta, TurnGrammar,
+    TurnDelta, TurnGrammar, TurnOptions,
 };
 use astra_protocol::ToolCall;
 use std::sync::Arc;
@@ -37,15 +37,22 @@ pub(crate) struct News {
     pub(crate) content: String,
     pub(crate) calls: Vec<ToolCall>,
     /// Tokens written since the last news. The one that ended the turn counts, but is not part of the message.
-    pub(crate) tokens: Vec<Sampled>,
+    pub(crate) tokens: Vec<Written>,
     /// Set on the last news.
     pub(crate) ended: Option<Ended>,
+}
+
+/// A token, and the likeliest ones of its place where they were asked for.
+#[derive(Debug)]
+pub(crate) struct Written {
+    pub(crate) sampled: Sampled,
+    pub(crate) likeliest: Vec<Sampled>,
 }
 
 /// A choice being written.
 pub(crate) struct Choice {
     /// Closed when the generator has ended the turn. At most as long as the context, so it needs no bound.
-    tokens: UnboundedReceiver<Sampled>,
+    tokens: UnboundedReceiver<Written>,
     pending: Option<PendingTurn>,
     live: LiveTurn,
     stops: Stops,
@@ -59,13 +66,16 @@ impl Choice {
     pub(crate) fn begin(generator: &Generator, chat: &Arc<Chat>, request: &Request, seed: u64) -> Self {
         let sequence = generator.open(seed);
         let (told, tokens) = unbounded_channel();
-        let watch = move |sampled| {
+        let watch = move |sampled, likeliest| {
             // Who has gone does not listen; the turn is about to be cancelled.
-            let _ = told.send(sampled);
+            let _ = told.send(Written { sampled, likeliest });
         };
         let (limits, sampling) = (request.limits.clone(), request.sampling);
-        let guide = request.grammar.as_ref().map(TurnGrammar::guide);
-        let pending = sequence.turn_watched(request.prompt.clone(), limits, sampling, guide, watch);
+        let options = TurnOptions {
+            guide: request.grammar.as_ref().map(TurnGrammar::guide),
+            likeliest: request.logprobs.unwrap_or_default(),
+        };
+        let pending = sequence.turn_watched(request.prompt.clone(), limits, sampling, options, watch);
         Self {
             tokens,
             pending: Some(pending),
@@ -81,9 +91,9 @@ impl Choice {
     pub(crate) async fn next(&mut self) -> Option<Result<News, ModelError>> {
         loop {
             self.pending.as_ref()?;
-            let Some(sampled) = self.tokens.recv().await else { return Some(self.end().await) };
-            self.news.tokens.push(sampled);
-            let delta = self.live.push(sampled.token);
+            let Some(written) = self.tokens.recv().await else { return Some(self.end().await) };
+            let delta = self.live.push(written.sampled.token);
+            self.news.tokens.push(written);
             if self.take(delta) {
                 self.pending = None;
                 self.news.ended = Some(Ended::Stop);

@@ -5,7 +5,7 @@
 //! `temprature` would otherwise be an answer to another question. `top_k` and `min_p` go beyond the protocol.
 
 use crate::refusal::Refusal;
-use astra_model::{CallCount, Calls, Chat, Conversation, Limits, Sampling, TurnGrammar};
+use astra_model::{AnswerSchema, CallCount, Calls, Chat, Conversation, Limits, Sampling, TurnGrammar};
 use astra_protocol::ToolDoc;
 use astra_protocol::seeded_rng;
 use serde::Deserialize;
@@ -14,6 +14,9 @@ use serde_json::{Map, Value as Json, json};
 
 /// Choices of one request at most.
 const MOST_CHOICES: usize = 16;
+
+/// Likeliest tokens of a place at most, as in the protocol.
+const MOST_LIKELIEST: usize = 20;
 
 /// Stop texts of one request at most, as in the protocol.
 const MOST_STOPS: usize = 4;
@@ -29,7 +32,8 @@ pub(crate) struct Request {
     pub(crate) stops: Vec<String>,
     /// One for each choice.
     pub(crate) seeds: Vec<u64>,
-    pub(crate) logprobs: bool,
+    /// Whether they were asked for, and for how many of the likeliest tokens of each place.
+    pub(crate) logprobs: Option<usize>,
     pub(crate) delivery: Delivery,
 }
 
@@ -74,14 +78,14 @@ struct Fields {
     stop: Option<Stop>,
     n: Option<usize>,
     logprobs: Option<bool>,
+    top_logprobs: Option<usize>,
+    parallel_tool_calls: Option<bool>,
+    response_format: Option<ResponseFormat>,
 
     // Refused unless they say what is the case anyway.
-    top_logprobs: Option<u32>,
-    parallel_tool_calls: Option<bool>,
     frequency_penalty: Option<f32>,
     presence_penalty: Option<f32>,
     logit_bias: Option<Map<String, Json>>,
-    response_format: Option<Json>,
     modalities: Option<Vec<String>>,
 
     // Without effect on the answer.
@@ -105,6 +109,25 @@ struct StreamOptions {
     include_usage: Option<bool>,
     #[serde(rename = "include_obfuscation")]
     _include_obfuscation: Option<bool>,
+}
+
+#[derive(Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+enum ResponseFormat {
+    Text,
+    JsonObject,
+    JsonSchema { json_schema: JsonSchema },
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct JsonSchema {
+    #[serde(rename = "name")]
+    _name: String,
+    #[serde(rename = "description")]
+    _description: Option<String>,
+    schema: Option<Map<String, Json>>,
+    strict: Option<bool>,
 }
 
 #[derive(Deserialize)]
@@ -135,6 +158,7 @@ impl Request {
         let stops = stops(fields.stop)?;
         let max_new = max_new(fields.max_tokens, fields.max_completion_tokens)?;
         let delivery = delivery(fields.stream, fields.stream_options)?;
+        let logprobs = logprobs(fields.logprobs, fields.top_logprobs)?;
         let is_strict = is_strict(fields.tools.as_ref())?;
         let one_call = fields.parallel_tool_calls == Some(false);
         let mut record = json!({"messages": fields.messages});
@@ -142,7 +166,8 @@ impl Request {
         record["tools"] = fields.tools.unwrap_or_default();
         let Conversation { tools, messages, .. } = Conversation::from_openai(&record)?;
         let tools = if choice == ToolChoice::None { Vec::new() } else { tools };
-        let grammar = grammar(served.chat, &tools, &choice, is_strict, one_call)?;
+        let answer = answer_schema(fields.response_format);
+        let grammar = grammar(served.chat, &tools, &choice, is_strict, one_call, answer.as_ref())?;
         let calls = if tools.is_empty() { Calls::AsText } else { Calls::Read };
         let prompt = served.chat.prompt(&tools, &messages)?;
         if prompt.len() >= served.context {
@@ -152,16 +177,12 @@ impl Request {
             max_new: max_new.unwrap_or(served.context).min(served.context - prompt.len()),
             stop: served.chat.stop_ids().to_vec(),
         };
-        let logprobs = fields.logprobs.unwrap_or(false);
         Ok(Self { prompt, calls, grammar, limits, sampling, stops, seeds, logprobs, delivery })
     }
 }
 
 fn refuse_unsupported(fields: &Fields) -> Result<(), Refusal> {
     let refuse = |param, what: &str| Err(Refusal::Unsupported { param, what: what.to_owned() });
-    if fields.top_logprobs.is_some_and(|count| count > 0) {
-        return refuse("top_logprobs", "`logprobs` gives those of the tokens written, not of others");
-    }
     for (param, penalty) in
         [("frequency_penalty", fields.frequency_penalty), ("presence_penalty", fields.presence_penalty)]
     {
@@ -171,9 +192,6 @@ fn refuse_unsupported(fields: &Fields) -> Result<(), Refusal> {
     }
     if fields.logit_bias.as_ref().is_some_and(|bias| !bias.is_empty()) {
         return refuse("logit_bias", "leave it out");
-    }
-    if fields.response_format.as_ref().is_some_and(|format| format["type"] != "text") {
-        return refuse("response_format", "only `{\"type\": \"text\"}` is; ask for JSON in the messages");
     }
     if fields.modalities.as_ref().is_some_and(|all| all.iter().any(|one| one != "text")) {
         return refuse("modalities", "only `text` is");
@@ -231,6 +249,18 @@ fn is_strict(tools: Option<&Json>) -> Result<bool, Refusal> {
     Ok(is_strict)
 }
 
+/// The schema that the answer must have, and whether all of it must be kept.
+fn answer_schema(format: Option<ResponseFormat>) -> Option<(Map<String, Json>, bool)> {
+    let any_object = || Map::from_iter([("type".to_owned(), json!("object"))]);
+    match format? {
+        ResponseFormat::Text => None,
+        ResponseFormat::JsonObject => Some((any_object(), true)),
+        ResponseFormat::JsonSchema { json_schema: JsonSchema { schema, strict, .. } } => {
+            Some((schema.unwrap_or_else(any_object), strict.unwrap_or(false)))
+        }
+    }
+}
+
 /// What the answer must be kept to, for the protocol to be right about it.
 fn grammar(
     chat: &Chat,
@@ -238,6 +268,7 @@ fn grammar(
     choice: &ToolChoice,
     is_strict: bool,
     one_call: bool,
+    answer: Option<&(Map<String, Json>, bool)>,
 ) -> Result<Option<TurnGrammar>, Refusal> {
     let forced = if one_call { CallCount::One } else { CallCount::AtLeastOne };
     let (tools, count) = match choice {
@@ -252,12 +283,18 @@ fn grammar(
                 .ok_or_else(|| unchosen(format!("names `{name}`, which is not among `tools`")))?;
             (std::slice::from_ref(tool), forced)
         }
-        ToolChoice::Auto if tools.is_empty() => return Ok(None),
+        ToolChoice::Auto | ToolChoice::None if tools.is_empty() && answer.is_none() => return Ok(None),
         ToolChoice::Auto if one_call => (tools, CallCount::AtMostOne),
-        ToolChoice::Auto if is_strict => (tools, CallCount::Any),
-        ToolChoice::Auto | ToolChoice::None => return Ok(None),
+        ToolChoice::Auto if is_strict || answer.is_some() => (tools, CallCount::Any),
+        ToolChoice::None => (tools, CallCount::Any),
+        ToolChoice::Auto => return Ok(None),
     };
-    Ok(Some(chat.turn_grammar(tools, count)?))
+    Ok(Some(match answer {
+        Some((schema, strict)) => {
+            chat.answer_grammar(AnswerSchema { schema, strict: *strict }, tools, count)?
+        }
+        None => chat.turn_grammar(tools, count)?,
+    }))
 }
 
 fn sampling(fields: &Fields) -> Result<Sampling, Refusal> {
@@ -270,6 +307,17 @@ fn sampling(fields: &Fields) -> Result<Sampling, Refusal> {
     };
     sampling.check()?;
     Ok(sampling)
+}
+
+fn logprobs(wanted: Option<bool>, likeliest: Option<usize>) -> Result<Option<usize>, Refusal> {
+    let refuse = |what: String| Err(Refusal::Field { param: "top_logprobs".to_owned(), what });
+    match likeliest {
+        Some(count) if count > MOST_LIKELIEST => {
+            refuse(format!("is {count}: expected at most {MOST_LIKELIEST}"))
+        }
+        Some(1..) if wanted != Some(true) => refuse("is only for `logprobs: true`".to_owned()),
+        _ => Ok(wanted.filter(|wanted| *wanted).map(|_| likeliest.unwrap_or_default())),
+    }
 }
 
 fn seeds(fields: &Fields, served: &Served<'_>) -> Result<Vec<u64>, Refusal> {

@@ -9,13 +9,14 @@
 
 use super::cache::{Block, CacheShape, Pool};
 use super::decoder::{Decoder, Piece};
-use super::guide::Guide;
 use super::kernel::Rows;
 use super::lanes::{BLOCK, Level, read_row};
-use super::sampler::{Sampling, sample, sample_guided, uniform};
+use super::sampler::{Sampling, likeliest, sample, sample_guided, uniform};
 use super::sharing::{Peer, Share, share};
 use super::team::Team;
-use super::turns::{Broken, EngineLoad, EngineOptions, Event, Finish, Limits, Sampled, SequenceId};
+use super::turns::{
+    Broken, EngineLoad, EngineOptions, Event, Finish, Limits, Sampled, SequenceId, TurnOptions,
+};
 use crate::{Config, ModelError, Weights};
 use std::collections::{HashMap, VecDeque};
 
@@ -40,14 +41,14 @@ impl Sequence {
 struct Turn {
     limits: Limits,
     sampling: Sampling,
-    guide: Option<Box<dyn Guide>>,
+    options: TurnOptions,
     written: usize,
 }
 
 /// What the next token of a sequence is drawn with.
 struct Draw<'a> {
     sampling: Sampling,
-    guide: Option<&'a mut Box<dyn Guide>>,
+    options: &'a mut TurnOptions,
     seed: u64,
     position: usize,
 }
@@ -57,7 +58,8 @@ struct Draw<'a> {
 enum Drawn {
     /// It is still being read.
     Unasked,
-    Token(Sampled),
+    /// What was written, and the likeliest where they were asked for.
+    Token(Sampled, Vec<Sampled>),
     Broken(Broken),
 }
 
@@ -157,16 +159,16 @@ impl Engine {
 
     /// Starts a turn: [`Engine::step`] writes it.
     pub fn generate(&mut self, id: SequenceId, limits: Limits, sampling: Sampling) -> Result<(), ModelError> {
-        self.generate_with(id, limits, sampling, None)
+        self.generate_with(id, limits, sampling, TurnOptions::default())
     }
 
-    /// The same within what a guide allows.
+    /// The same with more asked of it.
     pub fn generate_with(
         &mut self,
         id: SequenceId,
         limits: Limits,
         sampling: Sampling,
-        guide: Option<Box<dyn Guide>>,
+        options: TurnOptions,
     ) -> Result<(), ModelError> {
         sampling.check()?;
         let context = self.context;
@@ -182,10 +184,16 @@ impl Engine {
             None
         };
         if ended.is_some() {
-            self.ended.push(Event { id, sampled: None, finished: ended, broken: None });
+            self.ended.push(Event {
+                id,
+                sampled: None,
+                likeliest: Vec::new(),
+                finished: ended,
+                broken: None,
+            });
             return Ok(());
         }
-        sequence.turn = Some(Turn { limits, sampling, guide, written: 0 });
+        sequence.turn = Some(Turn { limits, sampling, options, written: 0 });
         self.waiting.push_back(id);
         Ok(())
     }
@@ -265,13 +273,17 @@ impl Engine {
             self.computed += count as u64;
             let event = match drawn {
                 Drawn::Unasked => None,
-                Drawn::Token(sampled) => {
+                Drawn::Token(sampled, likeliest) => {
                     let finished = self.take(&mut sequence, sampled);
-                    Some(Event { id, sampled: Some(sampled), finished, broken: None })
+                    Some(Event { id, sampled: Some(sampled), likeliest, finished, broken: None })
                 }
-                Drawn::Broken(broken) => {
-                    Some(Event { id, sampled: None, finished: None, broken: Some(broken) })
-                }
+                Drawn::Broken(broken) => Some(Event {
+                    id,
+                    sampled: None,
+                    likeliest: Vec::new(),
+                    finished: None,
+                    broken: Some(broken),
+                }),
             };
             if event.as_ref().is_some_and(|event| event.broken.is_some() || event.finished.is_some()) {
                 sequence.turn = None;
@@ -435,7 +447,7 @@ impl Engine {
             let end = *cached + *count;
             let draw = turn.as_mut().filter(|_| end == ids.len()).map(|turn| Draw {
                 sampling: turn.sampling,
-                guide: turn.guide.as_mut(),
+                options: &mut turn.options,
                 seed: *seed,
                 position: end,
             });
@@ -460,12 +472,13 @@ impl Engine {
                 numbers.resize(vocabulary, 0.0);
                 read_row(logits.lanes, logits.rows, row, 0, numbers);
                 let uniform = uniform(draw.seed, draw.position);
-                let chosen = match &mut draw.guide {
+                let likeliest = likeliest(level, numbers, &draw.sampling, draw.options.likeliest);
+                let chosen = match &mut draw.options.guide {
                     Some(guide) => sample_guided(level, numbers, &draw.sampling, uniform, guide.as_mut()),
                     None => sample(level, numbers, &draw.sampling, uniform).ok_or(Broken::Logits),
                 };
                 *drawn = match chosen {
-                    Ok((token, logprob)) => Drawn::Token(Sampled { token, logprob }),
+                    Ok((token, logprob)) => Drawn::Token(Sampled { token, logprob }, likeliest),
                     Err(broken) => Drawn::Broken(broken),
                 };
             });

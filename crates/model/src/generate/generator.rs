@@ -7,7 +7,7 @@ use super::engine::Engine;
 use super::guide::Guide;
 use super::reply::{Pending, Reply, reply};
 use super::sampler::Sampling;
-use super::turns::{Broken, EngineLoad, Event, Finish, Limits, Sampled, SequenceId};
+use super::turns::{Broken, EngineLoad, Event, Finish, Limits, Sampled, SequenceId, TurnOptions};
 use crate::{ModelError, Weights};
 use astra_protocol::BoxFuture;
 use std::collections::HashMap;
@@ -72,7 +72,8 @@ impl Sequence for OpenSequence {
         sampling: Sampling,
         guide: Box<dyn Guide>,
     ) -> BoxFuture<'_, Result<Turn, ModelError>> {
-        Box::pin(self.start(suffix, limits, sampling, Some(guide), None))
+        let options = TurnOptions { guide: Some(guide), ..TurnOptions::default() };
+        Box::pin(self.start(suffix, limits, sampling, options, None))
     }
 }
 
@@ -110,8 +111,8 @@ pub struct PendingTurn {
     commands: Sender<Command>,
 }
 
-/// Who is told of each token; dropped when the turn has ended, for whatever reason.
-type Watch = Option<Box<dyn FnMut(Sampled) + Send>>;
+/// Who is told of each token, and the likeliest of its place if they were asked for; dropped when the turn has ended, for whatever reason.
+type Watch = Option<Box<dyn FnMut(Sampled, Vec<Sampled>) + Send>>;
 
 enum Command {
     Open {
@@ -123,7 +124,7 @@ enum Command {
         suffix: Vec<u32>,
         limits: Limits,
         sampling: Sampling,
-        guide: Option<Box<dyn Guide>>,
+        options: TurnOptions,
         watch: Watch,
         reply: Reply<Turn>,
     },
@@ -197,20 +198,20 @@ impl Drop for Generator {
 impl OpenSequence {
     /// Appends ids and writes a turn after them.
     pub fn turn(&self, suffix: Vec<u32>, limits: Limits, sampling: Sampling) -> PendingTurn {
-        self.start(suffix, limits, sampling, None, None)
+        self.start(suffix, limits, sampling, TurnOptions::default(), None)
     }
 
-    /// The same, within what a guide allows if there is one, telling of each token as it is written. `watch` runs on the generator's thread, where all sequences
-    /// wait for it; it is dropped when the turn has ended, before the answer is there.
+    /// The same with more asked of it, telling of each token as it is written. `watch` runs on the generator's thread,
+    /// where all sequences wait for it; it is dropped when the turn has ended, before the answer is there.
     pub fn turn_watched(
         &self,
         suffix: Vec<u32>,
         limits: Limits,
         sampling: Sampling,
-        guide: Option<Box<dyn Guide>>,
-        watch: impl FnMut(Sampled) + Send + 'static,
+        options: TurnOptions,
+        watch: impl FnMut(Sampled, Vec<Sampled>) + Send + 'static,
     ) -> PendingTurn {
-        self.start(suffix, limits, sampling, guide, Some(Box::new(watch)))
+        self.start(suffix, limits, sampling, options, Some(Box::new(watch)))
     }
 
     fn start(
@@ -218,13 +219,20 @@ impl OpenSequence {
         suffix: Vec<u32>,
         limits: Limits,
         sampling: Sampling,
-        guide: Option<Box<dyn Guide>>,
+        options: TurnOptions,
         watch: Watch,
     ) -> PendingTurn {
         let (reply, pending) = reply();
         // A command that cannot be sent drops its reply, which answers that the generator has ended.
-        let _ =
-            self.commands.send(Command::Turn { id: self.id, suffix, limits, sampling, guide, watch, reply });
+        let _ = self.commands.send(Command::Turn {
+            id: self.id,
+            suffix,
+            limits,
+            sampling,
+            options,
+            watch,
+            reply,
+        });
         PendingTurn { pending, id: self.id, commands: self.commands.clone() }
     }
 }
@@ -296,11 +304,11 @@ impl Server {
     fn obey(&mut self, command: Command) {
         match command {
             Command::Open { id, seed } => self.engine.open_as(id, seed),
-            Command::Turn { id, suffix, limits, sampling, guide, watch, reply } => {
+            Command::Turn { id, suffix, limits, sampling, options, watch, reply } => {
                 let began = self
                     .engine
                     .extend(id, &suffix)
-                    .and_then(|()| self.engine.generate_with(id, limits, sampling, guide));
+                    .and_then(|()| self.engine.generate_with(id, limits, sampling, options));
                 if let Err(error) = began {
                     drop(watch);
                     reply.send(Err(error));
@@ -350,7 +358,7 @@ impl Server {
             writing.turn.tokens.push(sampled.token);
             writing.turn.logprobs.push(sampled.logprob);
             if let Some(watch) = &mut writing.watch {
-                watch(sampled);
+                watch(sampled, event.likeliest);
             }
         }
         if let Some(finish) = event.finished

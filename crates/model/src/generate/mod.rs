@@ -25,4 +25,4 @@ pub use engine::Engine;
 pub use generator::{Generator, OpenSequence, PendingTurn, Sampler, Sequence, Turn};
 pub use guide::Guide;
 pub use sampler::Sampling;
-pub use turns::{Broken, EngineLoad, EngineOptions, Event, Finish, Limits, Sampled, SequenceId};
+pub use turns::{Broken, EngineLoad, EngineOptions, Event, Finish, Limits, Sampled, SequenceId, TurnOptions};

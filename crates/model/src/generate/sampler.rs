@@ -8,7 +8,7 @@
 
 use super::guide::Guide;
 use super::lanes::{Level, exp_sum, exponentials};
-use super::turns::Broken;
+use super::turns::{Broken, Sampled};
 use crate::ModelError;
 
 /// How tokens are chosen. The default is greedy.
@@ -122,6 +122,23 @@ pub(crate) fn sample_guided(
     guide.wrote(token).map_err(Broken::Guide)?;
     let of_allowed = f64::from((allowed_highest - highest) * scale) + allowed_sum.ln() - sum.ln();
     Ok((token, (f64::from(logprob) + of_allowed) as f32))
+}
+
+/// The likeliest tokens, likeliest first, equal ones by id, with the log-probabilities that [`sample`] gives them.
+pub(crate) fn likeliest(level: Level, logits: &[f32], sampling: &Sampling, count: usize) -> Vec<Sampled> {
+    if count == 0 {
+        return Vec::new();
+    }
+    let scale = if sampling.temperature > 0.0 { 1.0 / sampling.temperature } else { 1.0 };
+    let (highest, sum) = exp_sum(level, logits, scale);
+    // Logits, unlike weights, may be negative.
+    let cut = Sampling { top_k: count, min_p: f32::NEG_INFINITY, ..Sampling::at(1.0) };
+    let of = |token: u32| {
+        let below = f64::from((logits[token as usize] - highest) * scale);
+        Sampled { token, logprob: (below - sum.ln()) as f32 }
+    };
+    let is_possible = |sampled: &Sampled| sampled.logprob.is_finite();
+    kept(logits, &cut).into_iter().map(of).filter(is_possible).collect()
 }
 
 /// Ids that top-k, top-p and min-p leave, likeliest first, equal ones by id.
@@ -289,6 +306,24 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn the_likeliest_are_those_of_the_whole_distribution_in_order(
+            logits in proptest::collection::vec(-60.0_f32..20.0, 1..400),
+            temperature in prop_oneof![Just(0.0_f32), 0.2_f32..3.0],
+            count in 0_usize..25,
+        ) {
+            let found = likeliest(Level::best(), &logits, &Sampling::at(temperature), count);
+            let whole = softmax(&logits, if temperature > 0.0 { temperature } else { 1.0 });
+            let mut order: Vec<usize> = (0..logits.len()).collect();
+            order.sort_by(|a, b| logits[*b].total_cmp(&logits[*a]).then(a.cmp(b)));
+            order.truncate(count);
+            prop_assert_eq!(found.iter().map(|one| one.token as usize).collect::<Vec<_>>(), order.clone());
+            for (one, id) in found.iter().zip(order) {
+                let expected = whole[id].ln();
+                prop_assert!((f64::from(one.logprob) - expected).abs() < 1e-3, "{} {}", one.logprob, expected);
+            }
+        }
+
         #[test]
         fn what_is_drawn_is_what_the_cuts_leave(
             logits in proptest::collection::vec(-8.0_f32..8.0, 1..700),

@@ -1,5 +1,7 @@
 //! What is asked of an engine, and what it tells: bounds, limits, events. Plain data; the work is `engine`'s.
 
+use super::guide::Guide;
+
 /// Bounds of an [`super::engine::Engine`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EngineOptions {
@@ -35,6 +37,15 @@ pub struct Limits {
     pub max_new: usize,
     /// Ids that end the turn; the one that did is part of it.
     pub stop: Vec<u32>,
+}
+
+/// What a turn may be asked for besides.
+#[derive(Default)]
+pub struct TurnOptions {
+    /// What it is kept to.
+    pub guide: Option<Box<dyn Guide>>,
+    /// How many of the likeliest tokens are told for each place.
+    pub likeliest: usize,
 }
 
 /// Why a turn ended.
@@ -73,6 +84,8 @@ pub struct Event {
     pub id: SequenceId,
     /// What was written; none where a turn ended before it began.
     pub sampled: Option<Sampled>,
+    /// The likeliest tokens of its place, as many as the turn was asked for, without regard to a guide.
+    pub likeliest: Vec<Sampled>,
     /// Set on the last event of a turn.
     pub finished: Option<Finish>,
     /// Why the turn cannot go on; then neither of the others is set.

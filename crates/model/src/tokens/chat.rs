@@ -5,7 +5,7 @@
 
 use super::compact::Compact;
 use super::example::Example;
-use super::grammar::{CallCount, Grammars, TurnGrammar};
+use super::grammar::{AnswerSchema, CallCount, Grammars, TurnGrammar};
 use super::jinja::{Guard, Jinja};
 use super::parse::{AssistantTurn, Calls, Grammar, Parser};
 use super::probe::{self, Probed};
@@ -173,13 +173,26 @@ impl Chat {
                 what: "there are none that calls could be kept to".to_owned(),
             });
         }
-        let grammars = if let Some(grammars) = self.grammars.get() {
-            grammars
-        } else {
-            let made = Grammars::new(&self.tokenizer, &self.stop_ids)?;
-            self.grammars.get_or_init(|| made)
-        };
-        grammars.calls(&self.parser, tools, count)
+        self.grammars()?.turns(&self.parser, tools, count, None)
+    }
+
+    /// Assistant turns that are either calls, as in [`Chat::turn_grammar`], or an answer in JSON. Tools may be none; where
+    /// `count` demands calls there are no answers.
+    pub fn answer_grammar(
+        &self,
+        answer: AnswerSchema<'_>,
+        tools: &[ToolDoc],
+        count: CallCount,
+    ) -> Result<TurnGrammar, ModelError> {
+        self.grammars()?.turns(&self.parser, tools, count, Some(answer))
+    }
+
+    fn grammars(&self) -> Result<&Grammars, ModelError> {
+        if let Some(grammars) = self.grammars.get() {
+            return Ok(grammars);
+        }
+        let made = Grammars::new(&self.tokenizer, &self.stop_ids)?;
+        Ok(self.grammars.get_or_init(|| made))
     }
 
     /// A training example: the ids that a rollout would have, and which of them the assistant wrote.

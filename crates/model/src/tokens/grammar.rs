@@ -1,5 +1,5 @@
-//! Turns in which every call is one that the tools accept: constrained decoding, in vLLM's words structured outputs and
-//! in OpenAI's strict mode.
+//! Turns in which every call is one that the tools accept, or the answer is JSON of a schema: constrained decoding, in
+//! vLLM's words structured outputs and in OpenAI's strict mode.
 //!
 //! What a turn may be becomes a grammar: text, then calls as the template writes them, each with the name of a tool on
 //! offer and arguments that its schema accepts. The grammar's library says for each state which tokens may come next.
@@ -30,6 +30,15 @@ pub enum CallCount {
     AtLeastOne,
     /// One, without text before it.
     One,
+}
+
+/// JSON that an answer must be.
+#[derive(Clone, Copy, Debug)]
+pub struct AnswerSchema<'a> {
+    /// Its JSON Schema. Objects that name their properties have no others, unless it says so.
+    pub schema: &'a Map<String, Json>,
+    /// Whether a schema that says more than a grammar can is refused; otherwise that part of it is not kept.
+    pub strict: bool,
 }
 
 /// What the turns of an assistant may be.
@@ -105,22 +114,33 @@ impl Grammars {
         Ok(Self { factory, stop: stop.into() })
     }
 
-    /// Turns with calls of `tools`.
-    pub(crate) fn calls(
+    /// Turns with calls of `tools`, or with an answer.
+    pub(crate) fn turns(
         &self,
         parser: &Parser,
         tools: &[ToolDoc],
         count: CallCount,
+        answer: Option<AnswerSchema<'_>>,
     ) -> Result<TurnGrammar, ModelError> {
         let numbered = tools.iter().enumerate();
         let forms =
             numbered.map(|(at, tool)| form(parser.grammar, at, tool)).collect::<Result<Vec<_>, _>>()?;
-        let every: Vec<usize> = (0..forms.len()).collect();
-        self.compile(&turn(parser, &forms, &every, count)).map_err(|what| {
-            // One tool's schema is most often the reason; it is said which.
-            let culprit = tools.iter().zip(&every).find_map(|(tool, at)| {
-                Some((tool, self.compile(&turn(parser, &forms, &[*at], count)).err()?))
-            });
+        let answer = answer.map(|answer| answer_form(forms.len(), answer));
+        let forms: Vec<&str> = forms.iter().map(String::as_str).collect();
+        self.compile(&turn(parser, &numbered_forms(&forms), count, answer.as_deref())).map_err(|what| {
+            // One schema is most often the reason; it is said which.
+            let alone =
+                |forms: &[(usize, &str)], answer| self.compile(&turn(parser, forms, count, answer)).err();
+            if let Some(what) = answer.as_deref().and_then(|answer| alone(&[], Some(answer))) {
+                return ModelError::Conversation {
+                    field: "response_format".to_owned(),
+                    what: format!("answers cannot be kept to its schema: {what}"),
+                };
+            }
+            let culprit = tools
+                .iter()
+                .zip(numbered_forms(&forms))
+                .find_map(|(tool, form)| Some((tool, alone(&[form], None)?)));
             culprit.map_or(ModelError::Guide { what }, |(tool, what)| ModelError::Conversation {
                 field: format!("tool `{}`: parameters", tool.name),
                 what: format!("calls cannot be kept to them: {what}"),
@@ -138,12 +158,16 @@ impl Grammars {
     }
 }
 
-/// The grammar of a turn whose calls have one of the `chosen` forms.
-fn turn(parser: &Parser, forms: &[String], chosen: &[usize], count: CallCount) -> String {
+fn numbered_forms<'a>(forms: &[&'a str]) -> Vec<(usize, &'a str)> {
+    forms.iter().copied().enumerate().collect()
+}
+
+/// The grammar of a turn whose calls have one of the forms, and which is an answer without calls.
+fn turn(parser: &Parser, forms: &[(usize, &str)], count: CallCount, answer: Option<&str>) -> String {
     let Parser { grammar, opened, think, think_end, call, call_end } = parser;
     let mut lark = String::from("TEXT: /(?s:.+)/\nSPACE: /[ \\n]{1,4}/\nCOMMA: /, ?/\nCOLON: /: ?/\n");
-    for at in chosen {
-        lark.push_str(&forms[*at]);
+    for rules in forms.iter().map(|(_, rules)| *rules).chain(answer) {
+        lark.push_str(rules);
     }
     let mut rule = |name: &str, is: &str| {
         let _ = writeln!(lark, "{name}: {is}");
@@ -154,30 +178,35 @@ fn turn(parser: &Parser, forms: &[String], chosen: &[usize], count: CallCount) -
     };
     let forced = matches!(count, CallCount::AtLeastOne | CallCount::One);
     rule("through_think[lazy]", &regex_through(think_end.text));
-    rule("through_call[lazy]", &regex_through(call.text));
     let rest = through(think_end, "through_think");
     let reasoning = if *opened {
         format!("{rest} SPACE?")
-    } else if think.id.is_some() || forced {
+    } else if think.id.is_some() || forced || answer.is_some() {
         format!("({} {rest} SPACE?)?", literal(think))
     } else {
         // Written as text, it is text until a call begins.
         String::new()
     };
-    let (space, body) = match grammar {
-        Grammar::Compact => ("", "form".to_owned()),
-        Grammar::Hermes => ("SPACE?", format!("SPACE? form SPACE? {}", literal(call_end))),
-    };
-    let more = match count {
-        CallCount::Any | CallCount::AtLeastOne => format!("({space} {} call)*", literal(call)),
-        CallCount::AtMostOne | CallCount::One => String::new(),
-    };
-    rule("call", &body);
-    rule("form", &chosen.iter().map(|at| format!("form_{at}")).collect::<Vec<_>>().join(" | "));
-    let rest = if forced {
-        format!("{space} {} call {more}", literal(call))
+    let rest = if forms.is_empty() {
+        "answer".to_owned()
     } else {
-        format!("({} call {more} | TEXT?)", through(call, "through_call"))
+        let (space, body) = match grammar {
+            Grammar::Compact => ("", "form".to_owned()),
+            Grammar::Hermes => ("SPACE?", format!("SPACE? form SPACE? {}", literal(call_end))),
+        };
+        let more = match count {
+            CallCount::Any | CallCount::AtLeastOne => format!("({space} {} call)*", literal(call)),
+            CallCount::AtMostOne | CallCount::One => String::new(),
+        };
+        rule("through_call[lazy]", &regex_through(call.text));
+        rule("call", &body);
+        rule("form", &forms.iter().map(|(at, _)| format!("form_{at}")).collect::<Vec<_>>().join(" | "));
+        let calls = format!("{space} {} call {more}", literal(call));
+        match answer {
+            _ if forced => calls,
+            Some(_) => format!("({calls} | answer)"),
+            None => format!("({} call {more} | TEXT?)", through(call, "through_call")),
+        }
     };
     rule("start", &format!("{reasoning} {rest}"));
     lark
@@ -205,11 +234,7 @@ fn form(grammar: Grammar, at: usize, tool: &ToolDoc) -> Result<String, ModelErro
         field: format!("tool `{}`: parameters", tool.name),
         what: format!("not JSON: {error}"),
     })?;
-    let schema = arguments(schema);
-    let (arguments, more) = match in_any_order(at, &schema) {
-        Some(rules) => (format!("\"{{\" first_{at}::0x0"), rules),
-        None => (json_of(schema), String::new()),
-    };
+    let (arguments, more) = json_rules(at, arguments(schema), true);
     Ok(match grammar {
         Grammar::Compact => format!("form_{at}: {} {arguments}\n{more}", quoted(&tool.name)),
         Grammar::Hermes => {
@@ -219,12 +244,28 @@ fn form(grammar: Grammar, at: usize, tool: &ToolDoc) -> Result<String, ModelErro
     })
 }
 
-/// JSON that a schema accepts.
-fn json_of(mut schema: Map<String, Json>) -> String {
+/// The rules of an answer, `answer` first.
+fn answer_form(at: usize, answer: AnswerSchema<'_>) -> String {
+    let mut schema = answer.schema.clone();
+    close(&mut schema);
+    let (json, more) = json_rules(at, schema, !answer.strict);
+    format!("answer: {json}\n{more}")
+}
+
+/// JSON that a schema accepts, with the rules that it refers to.
+fn json_rules(at: usize, schema: Map<String, Json>, lenient: bool) -> (String, String) {
+    match in_any_order(at, &schema, lenient) {
+        Some(rules) => (format!("\"{{\" first_{at}::0x0"), rules),
+        None => (json_of(schema, lenient), String::new()),
+    }
+}
+
+/// JSON that a schema accepts, in the schema's order. What no grammar can keep to is an error unless it is `lenient`.
+fn json_of(mut schema: Map<String, Json>, lenient: bool) -> String {
     // Spaces as JSON is commonly written, and nowhere else: a model cannot lose itself in them.
     schema.insert(
         "x-guidance".to_owned(),
-        json!({"whitespace_flexible": false, "item_separator": ", ?", "key_separator": ": ?", "lenient": true}),
+        json!({"whitespace_flexible": false, "item_separator": ", ?", "key_separator": ": ?", "lenient": lenient}),
     );
     format!("%json {}", Json::Object(schema))
 }
@@ -232,7 +273,7 @@ fn json_of(mut schema: Map<String, Json>) -> String {
 /// The rest of an object after its opening bracket, with its members in any order, each once at most and the required
 /// ones there: the rules `first_{at}` and `next_{at}`, whose parameter is the set of members written. None where the
 /// schema says more than which members there are, has none, or more of them than the parameter has bits.
-fn in_any_order(at: usize, schema: &Map<String, Json>) -> Option<String> {
+fn in_any_order(at: usize, schema: &Map<String, Json>, lenient: bool) -> Option<String> {
     const SAYS_MEMBERS: [&str; 10] = [
         "type",
         "properties",
@@ -282,7 +323,8 @@ fn in_any_order(at: usize, schema: &Map<String, Json>) -> Option<String> {
         for definitions in ["$defs", "definitions"] {
             value.extend(schema.get(definitions).map(|all| (definitions.to_owned(), all.clone())));
         }
-        let _ = writeln!(rules, "member_{at}_{bit}: {} COLON {}", quoted(&quoted(name)), json_of(value));
+        let _ =
+            writeln!(rules, "member_{at}_{bit}: {} COLON {}", quoted(&quoted(name)), json_of(value, lenient));
     }
     Some(rules)
 }

@@ -19,7 +19,7 @@ mod tokenizer;
 
 pub use chat::{Chat, Reasoning, TemplateChoice, TemplateKind};
 pub use example::Example;
-pub use grammar::{CallCount, TurnGrammar};
+pub use grammar::{AnswerSchema, CallCount, TurnGrammar};
 pub use live::{LiveTurn, TurnDelta};
 pub use openai::Conversation;
 pub use parse::{AssistantTurn, Calls, MALFORMED_CALL};

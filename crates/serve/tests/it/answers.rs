@@ -128,6 +128,68 @@ fn strict_tools_change_no_call_that_was_right() {
     }
 }
 
+/// A small answer, which even a model that has never seen JSON can finish.
+fn tale() -> Json {
+    json!({"type": "json_schema", "json_schema": {"name": "tale", "strict": true, "schema": {
+        "type": "object", "additionalProperties": false, "required": ["dens", "fur"],
+        "properties": {"dens": {"type": "integer", "minimum": 0, "maximum": 9}, "fur": {"enum": ["red", "grey"]},
+            "names": {"type": "array", "maxItems": 2, "items": {"type": "string", "maxLength": 4}}}}}})
+}
+
+#[test]
+fn answers_are_json_of_the_schema_that_is_asked_for() {
+    let world = World::new().unwrap();
+    let validator = jsonschema::validator_for(&tale()["json_schema"]["schema"]).unwrap();
+    for (question, more) in [
+        (STORY, json!({"temperature": 0})),
+        (STORY, json!({"temperature": 1.5, "seed": 5, "tools": tools(), "tool_choice": "none"})),
+        (WEATHER, json!({"temperature": 2, "seed": 7, "n": 4})),
+    ] {
+        let mut fields = json!({"messages": [user(question)], "response_format": tale(), "max_tokens": 200});
+        fields.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let said = world.ask(&fields).unwrap();
+        let choices = said.body["choices"].as_array().unwrap();
+        // Reasoning is free, and noise may not come to its end.
+        let is_whole = |choice: &&Json| choice["finish_reason"] == "stop";
+        assert!(choices.iter().filter(is_whole).count() * 2 > choices.len(), "{fields}: {said:?}");
+        for choice in choices.iter().filter(is_whole) {
+            let answer: Json = serde_json::from_str(choice["message"]["content"].as_str().unwrap()).unwrap();
+            assert!(validator.is_valid(&answer), "{answer}");
+        }
+    }
+    // Calls may still be made where tools are on offer.
+    let said = world
+        .ask(
+            &json!({"messages": [user(BOTH)], "tools": tools(), "response_format": tale(), "temperature": 0}),
+        )
+        .unwrap();
+    assert_eq!(
+        said.body["choices"][0]["message"]["tool_calls"].as_array().map(Vec::len),
+        Some(2),
+        "{said:?}"
+    );
+    let forced = json!({"messages": [user(STORY)], "tools": tools(), "response_format": tale(), "temperature": 0,
+        "tool_choice": "required", "max_tokens": 200});
+    let said = world.ask(&forced).unwrap();
+    assert_eq!(
+        said.body["choices"][0]["message"]["tool_calls"][0]["function"]["name"], "weather",
+        "{said:?}"
+    );
+    let object =
+        json!({"messages": [user(STORY)], "response_format": {"type": "json_object"}, "temperature": 0});
+    let choice = world.ask(&object).unwrap().body["choices"][0].take();
+    let content = choice["message"]["content"].as_str().unwrap();
+    assert!(content.starts_with('{'), "{content}");
+    let is_whole = choice["finish_reason"] == "stop";
+    assert_eq!(
+        serde_json::from_str::<Json>(content).is_ok_and(|json| json.is_object()),
+        is_whole,
+        "{content}"
+    );
+    let text = json!({"messages": [user(STORY)], "response_format": {"type": "text"}});
+    assert_eq!(world.ask(&text).unwrap().body["choices"][0]["message"]["content"], TOLD);
+}
+
 #[test]
 fn without_tools_on_offer_nothing_is_a_call() {
     let world = World::new().unwrap();
@@ -218,6 +280,46 @@ fn logprobs_are_those_of_the_tokens_of_the_message() {
     let chunks = world.stream(&fields).unwrap();
     let streamed = chunks.iter().filter_map(|chunk| chunk["choices"][0]["logprobs"]["content"].as_array());
     assert_eq!(streamed.flatten().cloned().collect::<Vec<_>>(), entries);
+}
+
+#[test]
+fn the_likeliest_tokens_of_a_place_are_told_where_they_are_asked_for() {
+    let world = World::new().unwrap();
+    let fields =
+        json!({"messages": [user(STORY)], "logprobs": true, "top_logprobs": 3, "temperature": 2, "seed": 2});
+    let entries = world.ask(&fields).unwrap().body["choices"][0]["logprobs"]["content"].take();
+    let entries = entries.as_array().unwrap();
+    let logprob = |entry: &Json| entry["logprob"].as_f64().unwrap();
+    let mut among = 0;
+    for entry in entries {
+        let likeliest = entry["top_logprobs"].as_array().unwrap();
+        assert_eq!(likeliest.len(), 3);
+        assert!(likeliest.windows(2).all(|pair| logprob(&pair[0]) >= logprob(&pair[1])), "{entry}");
+        assert!(likeliest.iter().map(|one| logprob(one).exp()).sum::<f64>() < 1.000_1);
+        assert!(likeliest[0]["bytes"].is_array() && likeliest[0].get("top_logprobs").is_none());
+        let own = likeliest.iter().find(|one| one["bytes"] == entry["bytes"]);
+        if let Some(own) = own {
+            among += 1;
+            assert!((logprob(own) - logprob(entry)).abs() < 1e-4, "{entry}");
+        } else {
+            assert!(logprob(entry) <= logprob(&likeliest[2]) + 1e-4, "{entry}");
+        }
+    }
+    assert!(among > 0);
+    let mut greedy = fields.clone();
+    greedy["temperature"] = json!(0);
+    let entries = world.ask(&greedy).unwrap().body["choices"][0]["logprobs"]["content"].take();
+    for entry in entries.as_array().unwrap() {
+        assert_eq!(entry["top_logprobs"][0]["token"], entry["token"]);
+    }
+    // What is told changes nothing.
+    let tokens = |fields: &Json| {
+        let entries = world.ask(fields).unwrap().body["choices"][0]["logprobs"]["content"].take();
+        entries.as_array().unwrap().iter().map(|entry| entry["token"].clone()).collect::<Vec<_>>()
+    };
+    let mut without = fields.clone();
+    without["top_logprobs"] = json!(0);
+    assert_eq!(tokens(&fields), tokens(&without));
 }
 
 #[test]

@@ -52,6 +52,27 @@ fn fields_that_cannot_be_meant_are_named_with_what_was_expected() {
             "tools[0].function.strict",
             "true or false",
         ),
+        (json!({"messages": talk, "top_logprobs": 21, "logprobs": true}), 400, "top_logprobs", "at most 20"),
+        (json!({"messages": talk, "top_logprobs": 2}), 400, "top_logprobs", "logprobs: true"),
+        (
+            json!({"messages": talk, "response_format": {"type": "yaml"}}),
+            400,
+            "response_format.type",
+            "json_schema",
+        ),
+        (
+            json!({"messages": talk, "response_format": {"type": "json_schema"}}),
+            400,
+            "response_format",
+            "json_schema",
+        ),
+        (
+            json!({"messages": talk, "response_format": {"type": "json_schema", "json_schema": {"name": "a",
+                "strict": true, "schema": {"type": "object", "properties": {"b": {"not": {"type": "null"}}}}}}}),
+            400,
+            "response_format",
+            "cannot be kept to its schema",
+        ),
         (json!({"messages": [user(&"word ".repeat(600))]}), 400, "messages", "context of 512"),
     ] {
         let refused = world.ask(&fields).unwrap();
@@ -67,11 +88,9 @@ fn fields_that_cannot_be_meant_are_named_with_what_was_expected() {
 fn what_this_server_does_not_do_is_refused_by_name_and_its_neutral_value_is_not() {
     let world = World::new().unwrap();
     for (param, wanted, neutral) in [
-        ("top_logprobs", json!(3), json!(0)),
         ("frequency_penalty", json!(0.5), json!(0)),
         ("presence_penalty", json!(-1), json!(0.0)),
         ("logit_bias", json!({"5": 1}), json!({})),
-        ("response_format", json!({"type": "json_object"}), json!({"type": "text"})),
         ("modalities", json!(["audio"]), json!(["text"])),
     ] {
         let asked = |value: &Json| json!({"messages": [user(STORY)], "max_tokens": 1, param: value});

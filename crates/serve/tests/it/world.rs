@@ -2,7 +2,7 @@
 
 use astra_model::{
     AdamW, Batch, Chat, CrossEntropy, Engine, EngineOptions, Generator, InitOptions, LearnOptions, Learner,
-    Limits, OpenSequence, PendingTurn, Sampling, TemplateKind, Weights, init,
+    Limits, OpenSequence, PendingTurn, Sampling, TemplateKind, TurnOptions, Weights, init,
 };
 use astra_protocol::{Message, ToolCall, ToolDoc};
 use astra_serve::{ModelServer, Running, ServeOptions, ServedModel};
@@ -123,12 +123,13 @@ impl World {
         let sequence = self.generator.open(0);
         let (open, opened) = channel::<()>();
         let (reached, at_gate) = channel();
-        let watch = move |_| {
+        let watch = move |_, _| {
             let _ = reached.send(());
             let _ = opened.recv();
         };
         let limits = Limits { max_new: 1, stop: Vec::new() };
-        let pending = sequence.turn_watched(vec![1], limits, Sampling::default(), None, watch);
+        let pending =
+            sequence.turn_watched(vec![1], limits, Sampling::default(), TurnOptions::default(), watch);
         at_gate.recv()?;
         Ok(Gate { _open: open, _pending: pending, _sequence: sequence })
     }

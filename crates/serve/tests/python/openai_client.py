@@ -6,8 +6,10 @@ Usage: openai_client.py BASE_URL. Exits with a traceback at the first thing that
 import asyncio
 import json
 import sys
+from typing import Literal
 
 import openai
+import pydantic
 
 BASE_URL = sys.argv[1]
 STORY = [{"role": "user", "content": "Tell me a story."}]
@@ -102,6 +104,22 @@ def logprobs():
     entries = ask(STORY, logprobs=True).choices[0].logprobs.content
     assert b"".join(bytes(entry.bytes) for entry in entries).decode() == TOLD
     assert all(-1 < entry.logprob <= 0 for entry in entries)
+    entries = ask(STORY, logprobs=True, top_logprobs=2).choices[0].logprobs.content
+    assert all(entry.top_logprobs[0].token == entry.token for entry in entries)
+    assert all(len(entry.top_logprobs) == 2 for entry in entries)
+
+
+class Tale(pydantic.BaseModel):
+    dens: int = pydantic.Field(ge=0, le=9)
+    fur: Literal["red", "grey"]
+
+
+def structured():
+    answer = client.chat.completions.parse(
+        model="tiny", messages=STORY, temperature=0, max_tokens=100, response_format=Tale
+    )
+    tale = answer.choices[0].message.parsed
+    assert isinstance(tale, Tale) and answer.choices[0].finish_reason == "stop"
 
 
 def errors():
@@ -109,7 +127,8 @@ def errors():
     assert error.code == "model_not_found" and error.param == "model"
     error = refused(openai.BadRequestError, temperature=-1)
     assert error.param == "temperature" and error.type == "invalid_request_error"
-    assert refused(openai.BadRequestError, top_logprobs=2, logprobs=True).code == "unsupported_parameter"
+    assert refused(openai.BadRequestError, presence_penalty=1).code == "unsupported_parameter"
+    assert refused(openai.BadRequestError, top_logprobs=2).param == "top_logprobs"
     error = refused(openai.BadRequestError, messages=[{"role": "user", "content": "word " * 600}])
     assert error.code == "context_length_exceeded"
     assert "sampl" in refused(openai.BadRequestError, extra_body={"sampler": 1}).message
@@ -130,7 +149,7 @@ async def together():
         assert await asyncio.gather(*(one(seed) for seed in range(8))) == alone
 
 
-for check in (models, completion, tool_loop, streaming, logprobs, errors):
+for check in (models, completion, tool_loop, streaming, logprobs, structured, errors):
     check()
 asyncio.run(together())
 print("the official client understands everything")

@@ -9,6 +9,7 @@ use crate::failure::ExitStatus;
 use crate::printer::Printer;
 use astra_model::{
     Calls, Chat, Finish, Generator, Limits, LiveTurn, OpenSequence, Sampling, TemplateChoice, TurnDelta,
+    TurnOptions,
 };
 use astra_protocol::Message;
 use clap::Args;
@@ -112,11 +113,11 @@ impl Talk {
         };
         let limits = Limits { max_new: self.max_new, stop: self.chat.stop_ids().to_vec() };
         let (told, tokens) = channel();
-        let watch = move |sampled: astra_model::Sampled| {
+        let watch = move |sampled: astra_model::Sampled, _| {
             // Who listens goes only when the process ends.
             let _ = told.send(sampled.token);
         };
-        let pending = sequence.turn_watched(suffix, limits, self.sampling, None, watch);
+        let pending = sequence.turn_watched(suffix, limits, self.sampling, TurnOptions::default(), watch);
         let mut live = LiveTurn::new(Arc::clone(&self.chat), Calls::AsText);
         let mut whole = TurnDelta::default();
         let mut tell = |delta: TurnDelta| -> anyhow::Result<()> {

@@ -2,7 +2,7 @@
 
 use super::world::{self, CHATML, CONTROLS};
 use anyhow::{Result, anyhow};
-use astra_model::{CallCount, Chat, TemplateChoice, TurnGrammar};
+use astra_model::{AnswerSchema, CallCount, Chat, TemplateChoice, TurnGrammar};
 use astra_protocol::{Message, ToolCall, ToolDoc, seeded_rng};
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
@@ -155,6 +155,69 @@ fn a_schema_beyond_grammars_names_its_tool() {
         let error = chat.turn_grammar(&tools, CallCount::Any).unwrap_err().to_string();
         assert!(error.starts_with("`tool `odd`: parameters`: calls cannot be kept to them: "), "{error}");
         assert!(chat.turn_grammar(&[], CallCount::Any).is_err());
+    }
+}
+
+#[test]
+fn answers_are_of_their_schema_or_are_calls() {
+    let schema = json!({"type": "object", "properties": {"city": {"type": "string"}, "warm": {"type": "boolean"},
+        "near": {"type": "array", "items": {"$ref": "#/$defs/place"}}}, "required": ["city"],
+        "$defs": {"place": {"type": "object", "properties": {"lat": {"type": "number"}}}}});
+    let right = [
+        r#"{"city": "Ulm"}"#,
+        r#"{"warm":true,"city":"<tool_call>"}"#,
+        r#"{"near": [{"lat": 1}, {}], "city": ""}"#,
+    ];
+    let wrong = [
+        "Ulm",
+        r#"{"warm": true}"#,
+        r#"{"city": "Ulm", "wet": true}"#,
+        r#"{"city": "Ulm", "near": [{"long": 1}]}"#,
+        r#"{"city": "Ulm"} Yes."#,
+        r#"See: {"city": "Ulm"}"#,
+        "",
+    ];
+    let call = ("get_weather", r#"{"city": "Ulm"}"#);
+    for chat in chats().unwrap() {
+        for (tools, calls) in [(Vec::new(), false), (tools().unwrap(), true)] {
+            for strict in [true, false] {
+                let answer = AnswerSchema { schema: schema.as_object().unwrap(), strict };
+                let grammar = chat.answer_grammar(answer, &tools, CallCount::Any).unwrap();
+                let allowed = |content: &str, calls: &[(&str, &str)]| {
+                    is_allowed(&chat, &grammar, &turn(content, calls)).unwrap()
+                };
+                for content in right {
+                    assert!(allowed(content, &[]), "{chat:?} {content}");
+                }
+                for content in wrong {
+                    assert!(!allowed(content, &[]), "{chat:?} {content}");
+                }
+                assert_eq!((allowed("", &[call]), allowed("", &[call; 2])), (calls, calls), "{chat:?}");
+                assert!(!allowed("", &[("get_weather", "{}")]) && !allowed(right[0], &[call]), "{chat:?}");
+            }
+        }
+        let thought = Message::Assistant {
+            content: right[0].to_owned(),
+            reasoning: Some("Which city?".to_owned()),
+            tool_calls: Vec::new(),
+        };
+        let answer = AnswerSchema { schema: schema.as_object().unwrap(), strict: true };
+        let grammar = chat.answer_grammar(answer, &[], CallCount::Any).unwrap();
+        assert!(is_allowed(&chat, &grammar, &thought).unwrap(), "{chat:?}");
+    }
+}
+
+#[test]
+fn what_no_grammar_keeps_is_refused_only_of_strict_answers() {
+    let schema = json!({"type": "object", "properties": {"a": {"not": {"type": "null"}}}});
+    for chat in chats().unwrap() {
+        let grammar = |strict| {
+            let answer = AnswerSchema { schema: schema.as_object().unwrap(), strict };
+            chat.answer_grammar(answer, &tools().unwrap(), CallCount::Any)
+        };
+        let error = grammar(true).unwrap_err().to_string();
+        assert!(error.starts_with("`response_format`: answers cannot be kept to its schema: "), "{error}");
+        assert!(grammar(false).is_ok());
     }
 }
 
