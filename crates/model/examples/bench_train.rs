@@ -4,14 +4,15 @@
 //! tokens, and prints ratios. Reads `/proc`, so it is for Linux.
 //!
 //! ```text
-//! bench_train SHAPE [--threads N] [--steps N] [--lora RANK] [--checkpointing] [--dump-weights FILE]
+//! bench_train SHAPE [--threads N] [--steps N] [--lora RANK] [--checkpointing] [--bf16] [--dump-weights FILE]
 //! ```
 
 #![expect(clippy::print_stdout, reason = "its output")]
 #![expect(clippy::cast_possible_truncation, reason = "small numbers")]
 
 use astra_model::{
-    AdamW, Batch, Config, CrossEntropy, LearnOptions, Learner, LoraOptions, Rope, RopeScaling, Weights,
+    AdamW, Batch, Config, CrossEntropy, LearnOptions, Learner, LoraOptions, Precision, Rope, RopeScaling,
+    Weights,
 };
 use std::io::Write;
 use std::time::Instant;
@@ -83,6 +84,7 @@ fn main() -> Result<()> {
                 options.lora = Some(LoraOptions { rank: value()?.parse()?, ..LoraOptions::default() });
             }
             "--checkpointing" => options.checkpointing = true,
+            "--bf16" => options.precision = Precision::Bf16,
             "--dump-weights" => dump = Some(value()?),
             other => return Err(format!("unknown argument {other}").into()),
         }

@@ -30,7 +30,9 @@ pub use generate::{
     PendingTurn, Sampled, Sampler, Sampling, Sequence, SequenceId, Turn, TurnOptions,
 };
 pub use init::{InitOptions, init};
-pub use learn::{Batch, CrossEntropy, Family, LearnOptions, Learner, LearnerState, LossOutput, TokenLoss};
+pub use learn::{
+    Batch, CrossEntropy, Family, LearnOptions, Learner, LearnerState, LossOutput, Precision, TokenLoss,
+};
 pub use lora::{Lora, LoraOptions, LoraTarget};
 pub use optim::{AdamW, Schedule, StepStats};
 pub use policy::{ModelPlayer, ModelPolicy, PolicySettings, TurnCounts};

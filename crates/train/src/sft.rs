@@ -11,7 +11,9 @@ use crate::checkpoint::{Checkpoints, LearnerFile, read_json, write_json, write_l
 use crate::metrics::{self, MetricsFile, StepMetrics, io};
 use crate::order::{Order, pieces};
 use crate::samples::{Sample, Samples};
-use astra_model::{AdamW, Batch, CrossEntropy, LearnOptions, Learner, LoraOptions, Schedule, Weights};
+use astra_model::{
+    AdamW, Batch, CrossEntropy, LearnOptions, Learner, LoraOptions, Precision, Schedule, Weights,
+};
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 use std::path::Path;
@@ -59,6 +61,9 @@ pub struct SftSettings {
     pub lora: Option<LoraSettings>,
     /// Recompute activations instead of keeping them.
     pub checkpointing: bool,
+    /// Large products from numbers rounded to bfloat16, where the processor has instructions for that.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub bf16: bool,
     /// Seed of the order of samples and of fresh adapters.
     pub seed: u64,
     /// Steps between checkpoints.
@@ -84,6 +89,7 @@ impl Default for SftSettings {
             context_loss: 0.0,
             lora: None,
             checkpointing: false,
+            bf16: false,
             seed: 0,
             checkpoint_every: 100,
             keep: 2,
@@ -160,8 +166,13 @@ impl<'a> Sft<'a> {
             seed: settings.seed,
             ..LoraOptions::default()
         });
-        let options =
-            LearnOptions { threads, checkpointing: settings.checkpointing, lora, logit_scale: None };
+        let options = LearnOptions {
+            threads,
+            checkpointing: settings.checkpointing,
+            precision: if settings.bf16 { Precision::Bf16 } else { Precision::F32 },
+            lora,
+            logit_scale: None,
+        };
         let mut learner = Learner::new(weights, options)?;
         let mut progress = Progress::default();
         if let Some((_, newest)) = checkpoints.newest()? {

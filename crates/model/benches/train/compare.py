@@ -1,10 +1,10 @@
 """Training speed of the Rust decoder against PyTorch's: same weights, tokens and threads, runs in turn.
 
     cargo build --release -p astra-model --example bench_train
-    python crates/model/benches/train/compare.py target/release/examples/bench_train [SHAPE …] [--rounds N] [--lora RANK]
+    python crates/model/benches/train/compare.py target/release/examples/bench_train [SHAPE …] [--rounds N] [--lora RANK] [--bf16]
 
 Needs torch and numpy. PyTorch runs twice in each round: as it is, and with glibc's malloc told to keep its memory,
-which saves it page faults. Prints every run, and the medians and ratios at the end; more than 1 is in our favour
+which saves it page faults. `--bf16`: ours as it is and with `--bf16`, PyTorch under autocast. Prints every run, and the medians and ratios at the end; more than 1 is in our favour
 for tokens/s, less than 1 for memory and CPU time.
 """
 
@@ -29,6 +29,7 @@ def main():
     parser.add_argument("--steps", type=int, default=5)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--lora", type=int, default=0)
+    parser.add_argument("--bf16", action="store_true")
     options = parser.parse_args()
     for shape in options.shapes or ["5m", "135m"]:
         compare(options, shape)
@@ -37,13 +38,15 @@ def main():
 def compare(options, shape):
     common = ["--steps", str(options.steps), "--threads", str(options.threads)]
     common += ["--lora", str(options.lora)] if options.lora else []
+    bf16 = ["--bf16"] if options.bf16 else []
     with tempfile.TemporaryDirectory() as folder:
         weights = os.path.join(folder, "weights.f32")
         subprocess.run([options.program, shape, "--dump-weights", weights], check=True)
-        ours, peer = [options.program, shape, *common], [sys.executable, str(PEER), shape, weights, *common]
+        ours, peer = [options.program, shape, *common], [sys.executable, str(PEER), shape, weights, *common, *bf16]
         runs = {
-            "astra": (ours, {}),
-            "astra, checkpointing": ([*ours, "--checkpointing"], {}),
+            "astra": ([*ours, *bf16], {}),
+            "astra, checkpointing": ([*ours, *bf16, "--checkpointing"], {}),
+            **({"astra, f32": (ours, {})} if bf16 else {}),
             "pytorch": (peer, {}),
             "pytorch, malloc keeps": (peer, {"GLIBC_TUNABLES": KEEP}),
         }

@@ -2,7 +2,7 @@
 
 Written as one would write it: SDPA, fused AdamW, clip_grad_norm_, tied embeddings. Prints one line of JSON.
 
-    peer.py SHAPE WEIGHTS [--threads N] [--steps N] [--lora RANK]
+    peer.py SHAPE WEIGHTS [--threads N] [--steps N] [--lora RANK] [--bf16]
 """
 
 import argparse
@@ -91,6 +91,7 @@ def main():
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--steps", type=int, default=5)
     parser.add_argument("--lora", type=int, default=0)
+    parser.add_argument("--bf16", action="store_true")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)
@@ -117,7 +118,8 @@ def main():
     losses, times, cpu = [], [], []
     for _ in range(options.steps + 1):
         start, before = time.perf_counter(), time.process_time()
-        loss = F.cross_entropy(model(ids)[:, :-1].reshape(-1, shape[0]), ids[:, 1:].reshape(-1))
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=options.bf16):
+            loss = F.cross_entropy(model(ids)[:, :-1].reshape(-1, shape[0]), ids[:, 1:].reshape(-1))
         loss.backward()
         torch.nn.utils.clip_grad_norm_(trained, 1.0)
         optimiser.step()

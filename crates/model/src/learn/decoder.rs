@@ -10,7 +10,7 @@ use super::linear::Linear;
 use super::workspace::{Scratch, Slot, Tail};
 use crate::lora::{Group, LayerAdapters, Lora};
 use crate::ops::attention::{self, Inputs, Outputs};
-use crate::ops::matmul::{Keep, Threads, View, ViewMut, multiply};
+use crate::ops::matmul::{Keep, Precision, View, ViewMut, multiply_in};
 use crate::ops::rope::{self, Angles, Frame, HeadNorms, Heads, NormGradients};
 use crate::ops::{ROWS, add_column_sums, cross_entropy, grow, norm, swiglu};
 use crate::{Config, LayerRanges, Weights};
@@ -25,6 +25,7 @@ pub(crate) struct Decoder<'a> {
     pub(crate) weights: &'a Weights,
     pub(crate) lora: Option<&'a Lora>,
     pub(crate) batch: &'a Batch,
+    pub(crate) precision: Precision,
     pub(crate) positions: &'a [u32],
     pub(crate) angles: &'a Angles,
 }
@@ -87,6 +88,7 @@ impl<'a> Decoder<'a> {
             range: range.clone(),
             inputs,
             outputs: range.len() / inputs,
+            precision: self.precision,
             lora: self.lora.map(|lora| (lora, group(&lora.layers()[layer]))),
         }
     }
@@ -264,7 +266,7 @@ impl<'a> Decoder<'a> {
         norm::forward(normed, inverse, gathered, self.at(&layout.final_norm()), config.rms_norm_eps);
         let logits = ViewMut::new(grow(&mut tail.logits, rows * vocab), rows, vocab);
         let head = View::new(self.at(&layout.head()), vocab, hidden).t();
-        multiply(logits, Keep::Nothing, 1.0, View::new(normed, rows, hidden), head, Threads::Pool);
+        multiply_in(self.precision, logits, Keep::Nothing, View::new(normed, rows, hidden), head);
     }
 
     /// Calls `with` with the logits of each token of `x: [tokens, hidden]`, in order, some rows at a time.
@@ -338,10 +340,10 @@ impl<'a> Decoder<'a> {
         if let Some(gradient) = into.of_weight(&layout.head()) {
             let gradient = ViewMut::new(gradient, vocab, hidden);
             let normed = View::new(normed, rows, hidden);
-            multiply(gradient, Keep::Sum, 1.0, d_logits.t(), normed, Threads::Pool);
+            multiply_in(self.precision, gradient, Keep::Sum, d_logits.t(), normed);
         }
         let head = View::new(self.at(&layout.head()), vocab, hidden);
-        multiply(ViewMut::new(normed, rows, hidden), Keep::Nothing, 1.0, d_logits, head, Threads::Pool);
+        multiply_in(self.precision, ViewMut::new(normed, rows, hidden), Keep::Nothing, d_logits, head);
         let d_gathered = grow(&mut tail.d_gathered, rows * hidden);
         d_gathered.fill(0.0);
         let kept = norm::Kept {

@@ -5,7 +5,7 @@
 use super::Gradients;
 use crate::lora::{Group, Lora};
 use crate::ops::grow;
-use crate::ops::matmul::{Keep, Threads, View, ViewMut, multiply};
+use crate::ops::matmul::{Keep, Precision, Threads, View, ViewMut, multiply, multiply_in};
 use std::ops::Range;
 
 /// Rows in the adapters' inner dimension: `x Aᵀ` and its gradient, `[rows, adapters · rank]`.
@@ -25,6 +25,8 @@ pub(crate) struct Linear<'a> {
     pub(crate) inputs: usize,
     /// Columns of y.
     pub(crate) outputs: usize,
+    /// Of products with the matrix; those of adapters are small and stay exact.
+    pub(crate) precision: Precision,
     /// Adapters.
     pub(crate) lora: Option<(&'a Lora, &'a Group)>,
 }
@@ -40,7 +42,7 @@ impl<'a> Linear<'a> {
         let (rows, pool) = (x.len() / self.inputs, Threads::Pool);
         let x = View::new(x, rows, self.inputs);
         let weight = View::new(self.weight, self.outputs, self.inputs);
-        multiply(ViewMut::new(y, rows, self.outputs), keep, 1.0, x, weight.t(), pool);
+        multiply_in(self.precision, ViewMut::new(y, rows, self.outputs), keep, x, weight.t());
         let Some((lora, group, width)) = self.adapters() else { return };
         let rank = lora.options().rank;
         let low = grow(&mut inner.low, rows * width);
@@ -60,7 +62,8 @@ impl<'a> Linear<'a> {
         let x = View::new(x, rows, self.inputs);
         if let Some(gradient) = into.of_weight(&self.range) {
             let dy = View::new(dy, rows, self.outputs);
-            multiply(ViewMut::new(gradient, self.outputs, self.inputs), Keep::Sum, 1.0, dy.t(), x, pool);
+            let gradient = ViewMut::new(gradient, self.outputs, self.inputs);
+            multiply_in(self.precision, gradient, Keep::Sum, dy.t(), x);
         }
         let Some((lora, group, width)) = self.adapters() else { return };
         let rank = lora.options().rank;
@@ -85,7 +88,7 @@ impl<'a> Linear<'a> {
         let (rows, pool) = (dx.len() / self.inputs, Threads::Pool);
         let weight = View::new(self.weight, self.outputs, self.inputs);
         let dy = View::new(dy, rows, self.outputs);
-        multiply(ViewMut::new(dx, rows, self.inputs), Keep::Nothing, 1.0, dy, weight, pool);
+        multiply_in(self.precision, ViewMut::new(dx, rows, self.inputs), Keep::Nothing, dy, weight);
         let Some((lora, group, width)) = self.adapters() else { return };
         let a = View::new(&lora.data()[group.a.clone()], width, self.inputs);
         let d_low = View::new(&inner.d_low[..rows * width], rows, width);

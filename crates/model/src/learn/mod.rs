@@ -1,4 +1,4 @@
-//! Learning: forward, backward and steps of a decoder, on the CPU, in f32.
+//! Learning: forward, backward and steps of a decoder, on the CPU, in f32, or with large products in bfloat16.
 //!
 //! A [`Learner`] owns everything that learning needs: weights, gradients, moments and a workspace that is allocated
 //! once. The same calls serve supervised learning and reinforcement learning: the loss is a function of each token's
@@ -14,6 +14,7 @@ pub use crate::ops::family::Family;
 pub use batch::{Batch, CrossEntropy, LossOutput, TokenLoss};
 
 use crate::lora::{Lora, LoraOptions};
+pub use crate::ops::matmul::Precision;
 use crate::ops::rope::Angles;
 use crate::ops::{embedding, grow};
 use crate::optim::{AdamW, LearnedScale, Moments, Step, StepStats};
@@ -31,6 +32,8 @@ pub struct LearnOptions {
     /// Keep only the input of each block and make the rest again in backward: a third more time, a fraction of the
     /// memory, the same bytes.
     pub checkpointing: bool,
+    /// Of the products with weights. Gradients, moments and weights are f32 in any case.
+    pub precision: Precision,
     /// Learn adapters instead of the weights.
     pub lora: Option<LoraOptions>,
     /// Learn the scale of the logits too, as one number, at so many times the learning rate of each step. It is the
@@ -58,6 +61,7 @@ pub struct Learner {
     weights: Weights,
     lora: Option<Lora>,
     checkpointing: bool,
+    precision: Precision,
     /// Empty until the first backward pass, so that evaluation does not pay for them.
     gradients: Vec<f32>,
     moments: Moments,
@@ -92,6 +96,13 @@ impl Learner {
                 why: "adapters leave the last norm as it is".to_owned(),
             });
         }
+        if !options.precision.is_available() {
+            return Err(ModelError::Unsupported {
+                field: "precision",
+                value: "bf16".to_owned(),
+                why: "this processor has no AVX-512 BF16".to_owned(),
+            });
+        }
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(options.threads)
             .thread_name(|thread| format!("learn-{thread}"))
@@ -105,6 +116,7 @@ impl Learner {
         Ok(Self {
             lora,
             checkpointing: options.checkpointing,
+            precision: options.precision,
             gradients: Vec::new(),
             moments: Moments::default(),
             segments,
@@ -125,7 +137,7 @@ impl Learner {
         batch.check(self.weights.config())?;
         let trained = self.lora.as_ref().map_or(self.weights.data().len(), |lora| lora.data().len());
         self.gradients.resize(trained, 0.0);
-        let Self { weights, lora, gradients, workspace, angles, checkpointing, pool, .. } = self;
+        let Self { weights, lora, gradients, workspace, angles, checkpointing, precision, pool, .. } = self;
         prepare(workspace, angles, batch);
         batch.targets(loss, &mut workspace.targets);
         let mut gradients = Gradients { data: gradients, full: lora.is_none() };
@@ -134,7 +146,7 @@ impl Learner {
             let layers = weights.config().layers;
             workspace.reserve(layers + 1, if checkpointing { 1 } else { layers });
             let Workspace { positions, targets, residuals, slots, scratch, tail, d_residual } = workspace;
-            let decoder = Decoder { weights, lora, batch, positions, angles };
+            let decoder = Decoder { weights, lora, batch, precision: *precision, positions, angles };
             let rows = batch.ids.len() * weights.config().hidden_size;
             embed(weights, batch, grow(&mut residuals[0], rows));
             for layer in 0..layers {
@@ -194,13 +206,13 @@ impl Learner {
         batch: &Batch,
         end: impl FnOnce(&Decoder<'_>, &[f32], &mut workspace::Tail) -> T + Send,
     ) -> T {
-        let Self { weights, lora, workspace, angles, pool, .. } = self;
+        let Self { weights, lora, workspace, angles, precision, pool, .. } = self;
         prepare(workspace, angles, batch);
         let lora = lora.as_ref();
         pool.install(|| {
             workspace.reserve(2, 1);
             let Workspace { positions, residuals, slots, scratch, tail, .. } = workspace;
-            let decoder = Decoder { weights, lora, batch, positions, angles };
+            let decoder = Decoder { weights, lora, batch, precision: *precision, positions, angles };
             let rows = batch.ids.len() * weights.config().hidden_size;
             let (first, second) = residuals.split_at_mut(1);
             let (mut x, mut y) = (grow(&mut first[0], rows), grow(&mut second[0], rows));

@@ -4,16 +4,17 @@
 //! gradient of the weights), windows of columns for LoRA, and the blocks of attention. The result does not depend on
 //! the number of threads: `gemm` gives each element to one thread.
 
+use super::bf16;
 use gemm_common::Parallelism;
 
 /// A matrix within a slice.
 #[derive(Clone, Copy)]
 pub(crate) struct View<'a> {
-    data: &'a [f32],
-    rows: usize,
-    columns: usize,
-    row_stride: usize,
-    column_stride: usize,
+    pub(super) data: &'a [f32],
+    pub(super) rows: usize,
+    pub(super) columns: usize,
+    pub(super) row_stride: usize,
+    pub(super) column_stride: usize,
 }
 
 impl<'a> View<'a> {
@@ -42,10 +43,10 @@ impl<'a> View<'a> {
 
 /// A row-major matrix that is written to.
 pub(crate) struct ViewMut<'a> {
-    data: &'a mut [f32],
-    rows: usize,
-    columns: usize,
-    stride: usize,
+    pub(super) data: &'a mut [f32],
+    pub(super) rows: usize,
+    pub(super) columns: usize,
+    pub(super) stride: usize,
 }
 
 impl<'a> ViewMut<'a> {
@@ -63,6 +64,26 @@ impl<'a> ViewMut<'a> {
 
 fn fits(len: usize, rows: usize, columns: usize, stride: usize) -> bool {
     rows == 0 || columns == 0 || (rows - 1) * stride + columns <= len
+}
+
+/// What the numbers of the large products of learning are rounded to; sums are f32 either way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Precision {
+    /// Nothing else than they are.
+    #[default]
+    F32,
+    /// bfloat16, by the instructions of AVX-512 BF16: faster where a model is large.
+    Bf16,
+}
+
+impl Precision {
+    /// Whether this machine can compute so.
+    pub fn is_available(self) -> bool {
+        match self {
+            Self::F32 => true,
+            Self::Bf16 => bf16::is_available(),
+        }
+    }
 }
 
 /// What happens to the numbers that are already there.
@@ -83,6 +104,34 @@ pub(crate) enum Threads {
     Pool,
 }
 
+/// Rows, columns and inner numbers of a product whose matrices fit together.
+pub(super) fn check(into: &ViewMut<'_>, left: View<'_>, right: View<'_>) -> (usize, usize, usize) {
+    let (rows, columns, inner) = (into.rows, into.columns, left.columns);
+    assert!(
+        left.rows == rows && right.columns == columns && right.rows == inner,
+        "a product of {} × {} and {} × {} into {rows} × {columns}",
+        left.rows,
+        left.columns,
+        right.rows,
+        right.columns,
+    );
+    (rows, columns, inner)
+}
+
+/// [`multiply`] in the pool that the caller runs in.
+pub(crate) fn multiply_in(
+    precision: Precision,
+    into: ViewMut<'_>,
+    keep: Keep,
+    left: View<'_>,
+    right: View<'_>,
+) {
+    match precision {
+        Precision::F32 => multiply(into, keep, 1.0, left, right, Threads::Pool),
+        Precision::Bf16 => bf16::multiply(into, keep, left, right),
+    }
+}
+
 /// `into = [into +] scale · left · right`.
 #[expect(clippy::needless_pass_by_value, reason = "a view that is written to is used once")]
 pub(crate) fn multiply(
@@ -93,15 +142,7 @@ pub(crate) fn multiply(
     right: View<'_>,
     threads: Threads,
 ) {
-    let (rows, columns, inner) = (into.rows, into.columns, left.columns);
-    assert!(
-        left.rows == rows && right.columns == columns && right.rows == inner,
-        "a product of {} × {} and {} × {} into {rows} × {columns}",
-        left.rows,
-        left.columns,
-        right.rows,
-        right.columns,
-    );
+    let (rows, columns, inner) = check(&into, left, right);
     if rows == 0 || columns == 0 {
         return;
     }

@@ -11,6 +11,7 @@
 )]
 
 pub(crate) mod attention;
+mod bf16;
 pub(crate) mod cross_entropy;
 pub(crate) mod embedding;
 pub(crate) mod family;

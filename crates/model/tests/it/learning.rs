@@ -3,7 +3,7 @@
 use crate::gradients::{error, references};
 use astra_model::{
     AdamW, Batch, Config, CrossEntropy, Family, LearnOptions, Learner, LearnerState, LoraOptions, LoraTarget,
-    ModelError, TokenLoss, Weights,
+    ModelError, Precision, TokenLoss, Weights,
 };
 
 fn plain() -> LearnOptions {
@@ -209,6 +209,49 @@ fn threads_change_no_bit_where_products_are_split_among_them() {
     };
     let expected = run(1);
     assert!(expected == run(1) && expected == run(2) && expected == run(5));
+}
+
+#[test]
+fn bfloat16_learns_nearly_the_same_and_the_same_bits_with_any_threads() {
+    let bf16 = LearnOptions { precision: Precision::Bf16, ..plain() };
+    if !Precision::Bf16.is_available() {
+        let refused = Learner::new(references().unwrap().remove(0).weights, bf16);
+        assert!(matches!(refused, Err(ModelError::Unsupported { field: "precision", .. })));
+        return;
+    }
+    for reference in references().unwrap() {
+        let loss = CrossEntropy { weights: &reference.counts };
+        let run = |options: LearnOptions| {
+            let mut learner = Learner::new(reference.weights.clone(), options).unwrap();
+            let before = learner.forward_backward(&reference.batch, &loss).unwrap().loss;
+            let gradients = learner.gradients().to_vec();
+            for _ in 0..8 {
+                learner.step(0.01, &AdamW::default(), Some(1.0), 1.0);
+                learner.forward_backward(&reference.batch, &loss).unwrap();
+            }
+            let after = learner.forward(&reference.batch, &loss).unwrap().loss;
+            (before, gradients, after, learner.weights().data().to_vec())
+        };
+        let (exact, rounded) = (run(plain()), run(bf16.clone()));
+        let name = &reference.name;
+        assert!(exact.1 != rounded.1, "{name}: nothing was rounded");
+        assert!((exact.0 - rounded.0).abs() < 0.01 * exact.0, "{name}: {} {}", exact.0, rounded.0);
+        // Eight bits of mantissa, through every layer and back.
+        assert!(error(&rounded.1, &exact.1) < 0.06, "{name}: {}", error(&rounded.1, &exact.1));
+        assert!((exact.2 - rounded.2).abs() < 0.1 * exact.0, "{name}: {} {}", exact.2, rounded.2);
+        assert!(rounded.2 < 0.9 * rounded.0, "{name}: {} {}", rounded.0, rounded.2);
+        for other in [
+            LearnOptions { threads: 3, ..bf16.clone() },
+            LearnOptions { checkpointing: true, ..bf16.clone() },
+        ] {
+            assert!(run(other.clone()) == rounded, "{name}: {other:?}");
+        }
+        let adapters =
+            LearnOptions { lora: Some(LoraOptions { rank: 2, ..LoraOptions::default() }), ..bf16.clone() };
+        let mut learner = Learner::new(reference.weights.clone(), adapters).unwrap();
+        let found = learner.forward_backward(&reference.batch, &loss).unwrap().loss;
+        assert!((found - rounded.0).abs() < 1e-3 * found, "{name}: {found} {}", rounded.0);
+    }
 }
 
 #[test]

@@ -12,7 +12,7 @@ use crate::interrupt::Interrupt;
 use crate::printer::Printer;
 use crate::{checkpoint, embedding, engine, playing, source};
 use astra_arena::{Arena, EpisodeLimits};
-use astra_model::{LearnOptions, LoraOptions, PolicySettings, Sampling, Weights};
+use astra_model::{LearnOptions, LoraOptions, PolicySettings, Precision, Sampling, Weights};
 use astra_protocol::{ContentId, content_id};
 use astra_store::RunFolder;
 use astra_train::grpo::{ArenaEnvironment, Grpo, GrpoMetrics, GrpoSettings, GrpoWatch, PlaySettings};
@@ -216,7 +216,14 @@ fn backend(
     let engine = checkpoint::engine_options(&weights, arguments.concurrency, threads);
     // The learner takes it as a multiple, so that it warms up with the rest.
     let logit_scale = arguments.logit_scale_lr.map(|rate| rate / settings.lr);
-    let learn = LearnOptions { threads, checkpointing: learning.activation_checkpointing, lora, logit_scale };
+    let learn = LearnOptions {
+        threads,
+        checkpointing: learning.activation_checkpointing,
+        // Generation computes in f32, and a policy gradient needs the log-probabilities of what was sampled.
+        precision: Precision::F32,
+        lora,
+        logit_scale,
+    };
     let options = NativeOptions { learn, engine, tokens_at_once: learning.tokens_at_once };
     Ok(NativeBackend::new(weights, options)?)
 }

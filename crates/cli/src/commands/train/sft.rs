@@ -10,6 +10,7 @@ use crate::checkpoint;
 use crate::failure::{ExitStatus, InputError};
 use crate::interrupt::Interrupt;
 use anyhow::Context as _;
+use astra_model::Precision;
 use astra_store::{RecordWriter, RunFolder};
 use astra_train::{Ended, LoraSettings, Reading, Samples, Sft, SftSettings, StepMetrics, Watch};
 use clap::Args;
@@ -64,6 +65,9 @@ pub(crate) struct SftArguments {
     /// Largest global norm of the gradient
     #[arg(long, value_name = "NORM", default_value_t = 1.0)]
     clip: f64,
+    /// Round what large products are made of to bfloat16: faster, on processors with AVX-512 BF16
+    #[arg(long)]
+    bf16: bool,
     /// Leave out what the assistant thought, to train a model that acts without thinking aloud
     #[arg(long)]
     drop_reasoning: bool,
@@ -148,6 +152,10 @@ fn settings(arguments: &SftArguments, samples: &Samples, seed: u64) -> Result<Sf
         }
     };
     at_least_one(&[("--batch", arguments.batch)])?;
+    if arguments.bf16 && !Precision::Bf16.is_available() {
+        let message = "`--bf16`: this processor has no AVX-512 BF16 instructions";
+        return Err(InputError::new(message).hint("leave it out: f32 learns the same, more slowly"));
+    }
     arguments.learning.check()?;
     check_ranges(arguments)?;
     #[expect(
@@ -181,6 +189,7 @@ fn settings(arguments: &SftArguments, samples: &Samples, seed: u64) -> Result<Sf
         context_loss: arguments.context_loss,
         lora,
         checkpointing: arguments.learning.activation_checkpointing,
+        bf16: arguments.bf16,
         seed,
         checkpoint_every: arguments.checkpoint_every,
         keep: 2,
