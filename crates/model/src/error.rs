@@ -24,7 +24,7 @@ pub enum ModelError {
     /// The configuration asks for something that this decoder is not.
     #[error("config field `{field}` is `{value}`: {why}")]
     Unsupported {
-        /// Field of `config.json`.
+        /// Field of `config.json`, or of the options.
         field: &'static str,
         /// Its value.
         value: String,
@@ -182,6 +182,7 @@ impl ModelError {
             Self::Malformed { .. } | Self::Tensor { .. } => {
                 one("the folder may be incomplete or of several models: fetch or write it again")
             }
+            Self::Unsupported { field: "precision" | "logit_scale", .. } => Vec::new(),
             Self::Unsupported { .. } => one("models of the llama, qwen2 and qwen3 families can be used"),
             Self::Template { .. } => {
                 one("`--template hermes` or `compact` takes one of ours, where a command has it")
