@@ -182,13 +182,15 @@ impl ModelError {
             Self::Malformed { .. } | Self::Tensor { .. } => {
                 one("the folder may be incomplete or of several models: fetch or write it again")
             }
-            Self::Unsupported { field: "precision" | "logit_scale", .. } => Vec::new(),
-            Self::Unsupported { .. } => one("models of the llama, qwen2 and qwen3 families can be used"),
+            Self::Unsupported { field, .. } if !matches!(*field, "precision" | "logit_scale") => {
+                one("models of the llama, qwen2 and qwen3 families can be used")
+            }
             Self::Template { .. } => {
                 one("`--template hermes` or `compact` takes one of ours, where a command has it")
             }
             Self::BrokenLogits => one("its training has diverged: begin anew with a lower `--lr`"),
             Self::Io { .. }
+            | Self::Unsupported { .. }
             | Self::Batch { .. }
             | Self::Threads { .. }
             | Self::Encode { .. }
